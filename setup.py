@@ -1,0 +1,65 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PREFIX = "spacy-docre"
+
+
+def registered(**functions: str) -> list[str]:
+    """Entry points `spacy-docre.<name>.v1 = spacy_docre.<module>:<function>`."""
+    return [f"{PREFIX}.{name}.v1 = spacy_docre.{target}" for name, target in functions.items()]
+
+
+setup(
+    name="spacy-docre",
+    version="0.1.0",
+    description="Document-level relation extraction for spaCy",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    packages=find_packages(include=["spacy_docre", "spacy_docre.*"]),
+    package_data={"spacy_docre": ["py.typed"]},
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        "spacy>=3.8.7,<3.9",
+        "spacy-transformers>=1.4.0,<1.5",
+        "thinc>=8.3.4,<8.4",
+        "torch>=2.2",
+        "numpy>=1.26",
+        "typer>=0.9",
+        # the head's weights: safe to load, whatever their source
+        "safetensors>=0.4",
+        # DocRED files of several gigabytes, read one document at a time
+        "ijson>=3.2.3",
+    ],
+    extras_require={
+        "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.6", "mypy>=1.11"],
+    },
+    entry_points={
+        "spacy_factories": ["docre_relations = spacy_docre.pipeline.docre_relations:make_docre_relations"],
+        "spacy_cli": ["docre = spacy_docre.cli:setup"],
+        "spacy_architectures": registered(
+            **{
+                "DocRE": "models.docre:build_docre_v1",
+                "EntityAttention": "models.parts:build_entity_attention_v1",
+                "GroupBilinear": "models.parts:build_group_bilinear_v1",
+                "AxialAttention": "models.parts:build_axial_attention_v1",
+                "TransformerModel": "models.transformer:build_transformer_model_v1",
+                "Tok2VecTransformer": "models.transformer:build_tok2vec_transformer_v1",
+            }
+        ),
+        "thinc_losses": registered(
+            **{
+                "ATL": "losses.atl:build_atl_v1",
+                "AdaptiveFocal": "losses.adaptive_focal:build_adaptive_focal_v1",
+                "BCE": "losses.bce:build_bce_v1",
+            }
+        ),
+        "thinc_optimizers": registered(AdamW="training.adamw:create_adamw_v1"),
+        "spacy_misc": registered(MixedTargets="features.targets:create_mixed_targets_v1"),
+        "spacy_readers": registered(Corpus="readers.corpus:create_corpus_v1"),
+        "spacy_scorers": registered(relation_scorer="scoring.relation_scorer:create_relation_scorer_v1"),
+        "spacy_loggers": registered(ConsoleLogger="training.loggers:create_console_logger_v1"),
+        "spacy_batchers": registered(batch_by_pairs="training.batchers:create_batch_by_pairs_v1"),
+    },
+)

@@ -1,0 +1,64 @@
+"""What a relation-annotated Doc is."""
+
+from .align import char_offsets, copy_mentions
+from .entities import (
+    MENTIONS_KEY,
+    copy_span,
+    entities_or_ents,
+    get_entities,
+    group_by_name,
+    has_mentions,
+    make_entity,
+    set_entities,
+)
+from .extensions import DEFAULT_ATTR, install_extensions
+from .matching import match_entities
+from .relations import (
+    COMPLETE,
+    DISTANT,
+    INCOMPLETE,
+    NONE,
+    RELATIONS_KEY,
+    STATUSES,
+    TITLE_KEY,
+    get_label_status,
+    get_relations,
+    get_title,
+    get_triples,
+    relations_to_json,
+    set_label_status,
+    set_relations,
+)
+from .views import Entity, Relation
+
+__all__ = [
+    "COMPLETE",
+    "DEFAULT_ATTR",
+    "DISTANT",
+    "INCOMPLETE",
+    "MENTIONS_KEY",
+    "NONE",
+    "RELATIONS_KEY",
+    "STATUSES",
+    "TITLE_KEY",
+    "Entity",
+    "Relation",
+    "char_offsets",
+    "copy_mentions",
+    "copy_span",
+    "entities_or_ents",
+    "get_entities",
+    "get_label_status",
+    "get_relations",
+    "get_title",
+    "get_triples",
+    "group_by_name",
+    "has_mentions",
+    "install_extensions",
+    "make_entity",
+    "match_entities",
+    "relations_to_json",
+    "set_entities",
+    "set_label_status",
+    "set_relations",
+]

@@ -1,0 +1,86 @@
+"""Entities of a Doc: mentions in `doc.spans["docre_mentions"]`, grouped by `id_`."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from spacy.tokens import Doc, Span
+
+from ..errors import Errors
+from .views import Entity
+
+MENTIONS_KEY = "docre_mentions"
+
+
+def has_mentions(doc: Doc) -> bool:
+    """Whether someone has said what the document's mentions are (perhaps: none)."""
+    return MENTIONS_KEY in doc.spans
+
+
+def get_entities(doc: Doc) -> tuple[Entity, ...]:
+    """The document's entities, in the order of their first mention in the span group.
+
+    A mention without `id_` is an entity of its own, with the id "@" and its index in the group.
+    """
+    if MENTIONS_KEY not in doc.spans:
+        return ()
+    groups: dict[str, list[Span]] = {}
+    for i, mention in enumerate(doc.spans[MENTIONS_KEY]):
+        groups.setdefault(mention.id_ or f"@{i}", []).append(mention)
+    return tuple(make_entity(id_, mentions) for id_, mentions in groups.items())
+
+
+def make_entity(id_: str, mentions: Sequence[Span]) -> Entity:
+    label = Counter(m.label_ for m in mentions).most_common(1)[0][0]
+    name = max((m.text for m in mentions), key=len)
+    kb_id = next((m.kb_id_ for m in mentions if m.kb_id_), "")
+    return Entity(id=id_, label=label, mentions=tuple(mentions), name=name, kb_id=kb_id)
+
+
+def set_entities(
+    doc: Doc, entities: Iterable[Sequence[Span] | Entity], *, ids: Sequence[str] | None = None
+) -> None:
+    """Set the document's entities by hand: one sequence of Spans for each.
+
+    The Spans' `label_` is the entity type and `kb_id_` the knowledge-base id. Ids are "0", "1", …
+    in the given order, unless `ids` names them. Mentions may overlap.
+
+    Raises ValueError for an entity without mention and for an id that is given twice.
+    """
+    spans: list[Span] = []
+    seen: set[str] = set()
+    for i, entity in enumerate(entities):
+        mentions = entity.mentions if isinstance(entity, Entity) else entity
+        default = entity.id if isinstance(entity, Entity) else str(i)
+        id_ = ids[i] if ids is not None else default
+        if not mentions:
+            raise ValueError(Errors.E005.format(id=id_))
+        if id_ in seen:
+            raise ValueError(Errors.E006.format(id=id_))
+        seen.add(id_)
+        spans.extend(copy_span(doc, m, id_) for m in mentions)
+    doc.spans[MENTIONS_KEY] = spans
+
+
+def copy_span(doc: Doc, span: Span, id_: str) -> Span:
+    """The same tokens of `doc`, with the type and knowledge-base id of `span`."""
+    return Span(doc, span.start, span.end, label=span.label_, kb_id=span.kb_id_, span_id=id_)
+
+
+def group_by_name(spans: Iterable[Span]) -> list[list[Span]]:
+    """Group mentions with the same knowledge-base id, or else the same text and type."""
+    groups: dict[tuple[str, ...], list[Span]] = {}
+    for span in spans:
+        key = (span.kb_id_,) if span.kb_id_ else (span.text, span.label_)
+        groups.setdefault(key, []).append(span)
+    return list(groups.values())
+
+
+def entities_or_ents(doc: Doc) -> tuple[Entity, ...]:
+    """The document's entities; where nobody has set mentions, `doc.ents` grouped by name and type."""
+    if has_mentions(doc):
+        return get_entities(doc)
+    groups = group_by_name(doc.ents)
+    return tuple(
+        make_entity(str(i), [copy_span(doc, m, str(i)) for m in mentions])
+        for i, mentions in enumerate(groups)
+    )

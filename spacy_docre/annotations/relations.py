@@ -1,0 +1,142 @@
+"""Relations of a Doc: plain data in `doc.user_data`, read and written only here."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from spacy.tokens import Doc, Span
+
+from ..errors import Errors
+from ..types import TokenRange
+from .entities import get_entities
+from .views import Entity, Relation
+
+RELATIONS_KEY = "docre_relations"
+STATUS_KEY = "docre_labels"
+TITLE_KEY = "docre_title"
+COMPLETE, INCOMPLETE, DISTANT, NONE = "complete", "incomplete", "distant", "none"
+STATUSES = (COMPLETE, INCOMPLETE, DISTANT, NONE)
+
+
+def get_relations(doc: Doc) -> tuple[Relation, ...]:
+    """The document's relations, as views. Raises ValueError if one names an unknown entity."""
+    stored = doc.user_data.get(RELATIONS_KEY, ())
+    if not stored:
+        return ()
+    entities = {e.id: e for e in get_entities(doc)}
+    check_ids(stored, entities)
+    return tuple(
+        Relation(
+            head=entities[rel["head"]],
+            label_=rel["label"],
+            tail=entities[rel["tail"]],
+            score=rel["score"],
+            evidence=tuple(Span(doc, start, end) for start, end in rel["evidence"]),
+        )
+        for rel in stored
+    )
+
+
+def set_relations(doc: Doc, relations: Iterable[Any], *, status: str | None = None) -> None:
+    """Set the document's relations, in place of earlier ones.
+
+    relations: `Relation` views, dicts ("head", "label", "tail", and if wanted "score", "evidence"), or
+        tuples (head id, label, tail id[, score[, evidence]]); evidence is a list of token ranges or Spans.
+    status: how far the labels can be trusted ("complete", "incomplete", "distant", "none"); None
+        leaves it as it is.
+
+    Raises ValueError, with nothing changed, for unknown entity ids, head = tail, bad evidence, or an
+    unknown status.
+    """
+    stored = [to_plain(rel) for rel in relations]
+    check_ids(stored, {e.id for e in get_entities(doc)})
+    for rel in stored:
+        check_relation(rel, len(doc))
+    if status is not None:
+        set_label_status(doc, status)
+    doc.user_data[RELATIONS_KEY] = stored
+
+
+def get_label_status(doc: Doc) -> str:
+    """How far the document's labels can be trusted: "none" where nobody has said so."""
+    return doc.user_data.get(STATUS_KEY, NONE)
+
+
+def set_label_status(doc: Doc, status: str) -> None:
+    if status not in STATUSES:
+        raise ValueError(Errors.E003.format(status=status, expected=", ".join(STATUSES)))
+    doc.user_data[STATUS_KEY] = status
+
+
+def get_title(doc: Doc) -> str:
+    """The document's title, or its first words, to name it in messages."""
+    return doc.user_data.get(TITLE_KEY) or doc[:8].text
+
+
+def get_triples(doc: Doc) -> list[tuple[str, str, str]]:
+    """(head id, label, tail id) of every relation, without building views."""
+    return [(r["head"], r["label"], r["tail"]) for r in doc.user_data.get(RELATIONS_KEY, ())]
+
+
+def relations_to_json(doc: Doc) -> dict[str, Any]:
+    """The graph of the document as plain data: entities and relations with token and character offsets."""
+    relations = get_relations(doc)
+    return {
+        "text": doc.text,
+        "entities": [e.to_dict() for e in get_entities(doc)],
+        "relations": [
+            {
+                "head": r.head.id,
+                "label": r.label_,
+                "tail": r.tail.id,
+                "score": r.score,
+                "evidence": r.to_dict()["evidence"],
+            }
+            for r in relations
+        ],
+    }
+
+
+def to_plain(relation: Any) -> dict[str, Any]:
+    """One relation in its stored form: str, float and lists of ints, nothing else."""
+    if isinstance(relation, Relation):
+        values = (relation.head, relation.label_, relation.tail, relation.score, relation.evidence)
+    elif isinstance(relation, Mapping) and {"head", "label", "tail"} <= relation.keys():
+        keys = ("head", "label", "tail", "score", "evidence")
+        values = tuple(relation.get(k, d) for k, d in zip(keys, (None, None, None, 1.0, ())))
+    elif isinstance(relation, (tuple, list)) and 3 <= len(relation) <= 5:
+        values = (*relation, *(1.0, ())[len(relation) - 3 :])
+    else:
+        raise ValueError(Errors.E004.format(value=relation))
+    head, label, tail, score, evidence = values
+    if not isinstance(label, str) or not label:
+        raise ValueError(Errors.E004.format(value=relation))
+    return {
+        "head": head.id if isinstance(head, Entity) else str(head),
+        "label": label,
+        "tail": tail.id if isinstance(tail, Entity) else str(tail),
+        "score": float(score),
+        "evidence": [to_range(e) for e in evidence],
+    }
+
+
+def to_range(evidence: Any) -> list[int]:
+    if isinstance(evidence, Span):
+        return [evidence.start, evidence.end]
+    start, end = evidence
+    return [int(start), int(end)]
+
+
+def check_ids(stored: Iterable[Mapping[str, Any]], known: Iterable[str]) -> None:
+    known = set(known)
+    unknown = {rel[side] for rel in stored for side in ("head", "tail")} - known
+    if unknown:
+        names = ", ".join(map(repr, sorted(known))) or "no entities"
+        raise ValueError(Errors.E001.format(unknown=", ".join(map(repr, sorted(unknown))), known=names))
+
+
+def check_relation(rel: Mapping[str, Any], n_tokens: int) -> None:
+    if rel["head"] == rel["tail"]:
+        raise ValueError(Errors.E002.format(id=rel["head"]))
+    ranges: list[TokenRange] = rel["evidence"]
+    if not all(0 <= start < end <= n_tokens for start, end in ranges):
+        raise ValueError(Errors.E007.format(**{**rel, "n_tokens": n_tokens}))

@@ -1,0 +1,9 @@
+"""The Typer app behind `python -m spacy docre`."""
+
+import typer
+
+app = typer.Typer(
+    name="docre",
+    help="Relations across whole documents: convert data, evaluate pipelines.",
+    no_args_is_help=True,
+)

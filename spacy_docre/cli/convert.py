@@ -1,0 +1,188 @@
+"""`python -m spacy docre convert`: DocRED JSON to .spacy, and back."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import srsly
+import typer
+from wasabi import msg
+
+from ..annotations import STATUSES
+from ..errors import Errors
+from ..readers.docred import read_docred
+from ..readers.docred_export import to_docred, to_docred_predictions
+from ..readers.json_stream import CorpusError
+from ..readers.shards import find_shards, read_shard, whole_or_nothing, write_shard, write_shards
+from .app import app
+
+
+@dataclass
+class Conversion:
+    """What a conversion did: documents written, files written, and the error of each one left out."""
+
+    n_docs: int = 0
+    n_files: int = 0
+    n_relations: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+
+@app.command("convert")
+def convert_cli(
+    source: Path = typer.Argument(..., help="DocRED JSON, or .spacy file or folder"),
+    target: Path = typer.Argument(..., help="Where to write: .spacy file, folder of shards, or .json"),
+    labels: Path | None = typer.Option(
+        None, "--labels", "-l", help='JSON of relation ids and readable names: {"P17": "country"}'
+    ),
+    labels_are: str = typer.Option(
+        "complete", "--labels-are", "-a", help=f"How far labels can be trusted: {', '.join(STATUSES)}"
+    ),
+    docs_per_shard: int = typer.Option(
+        500, "--docs-per-shard", "-n", min=1, help="Documents in each file, where the target is a folder"
+    ),
+    skip_invalid: bool = typer.Option(
+        False, "--skip-invalid", "-s", help="Leave invalid documents out, and list them, instead of stopping"
+    ),
+    predictions: bool = typer.Option(
+        False, "--predictions", "-p", help="To JSON: write rows for DocRED's official evaluation"
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", "-f", help="Replace an existing target"),
+) -> None:
+    """Convert DocRED or Re-DocRED JSON to .spacy files, or .spacy files to DocRED JSON.
+
+    A target that ends in .spacy is one file; any other is a folder of shards, which needs less memory. The
+    target is written whole or not at all.
+    """
+    try:
+        if target.suffix == ".json":
+            result = convert_to_json(source, target, labels=labels, predictions=predictions, overwrite=overwrite)
+        else:
+            result = convert_to_spacy(
+                source,
+                target,
+                labels=labels,
+                status=labels_are,
+                docs_per_shard=docs_per_shard,
+                skip_invalid=skip_invalid,
+                overwrite=overwrite,
+            )
+    except (ValueError, OSError) as err:
+        msg.fail("Nothing was written", str(err))
+        sys.exit(1)
+    for error in result.left_out:
+        msg.warn(f"Left out: {error}")
+    if result.left_out:
+        msg.warn(f"{len(result.left_out)} invalid document(s) left out")
+    files = f" in {result.n_files} files" if result.n_files > 1 else ""
+    msg.good(f"{result.n_docs} documents, {result.n_relations} relations{files}: {target}")
+
+
+def convert_to_spacy(
+    source: Path,
+    target: Path,
+    *,
+    labels: Path | None = None,
+    status: str = "complete",
+    docs_per_shard: int = 500,
+    skip_invalid: bool = False,
+    overwrite: bool = False,
+) -> Conversion:
+    """DocRED JSON to one .spacy file or a folder of shards.
+
+    Raises CorpusError for bad input, with its place; ValueError for an unknown status or file type;
+    FileExistsError if the target exists.
+    """
+    from spacy.vocab import Vocab
+
+    if source.suffix == ".spacy" or source.is_dir():
+        raise ValueError(Errors.E025.format(source=source, target=target))
+    if not source.exists():
+        raise ValueError(Errors.E024.format(path=source))
+    if status not in STATUSES:
+        raise ValueError(Errors.E003.format(status=status, expected=", ".join(STATUSES)))
+    result = Conversion()
+    names = read_names(labels)
+
+    def leave_out(error: CorpusError) -> None:
+        result.left_out.append(str(error))
+
+    docs = read_docred(
+        source, Vocab(), status=status, names=names, on_invalid=leave_out if skip_invalid else None
+    )
+    docs = count(docs, result)
+    with whole_or_nothing(target, overwrite=overwrite) as tmp:
+        if target.suffix == ".spacy":
+            write_shard(docs, tmp)
+            result.n_files = 1
+        else:
+            tmp.mkdir()
+            result.n_files = len(write_shards(docs, tmp, docs_per_shard))
+        if not result.n_docs:
+            if result.left_out:
+                n = len(result.left_out)
+                raise ValueError(Errors.E027.format(n_invalid=n, n_docs=n, first=result.left_out[0]))
+            raise CorpusError(str(source), "no documents")
+    return result
+
+
+def convert_to_json(
+    source: Path,
+    target: Path,
+    *,
+    labels: Path | None = None,
+    predictions: bool = False,
+    overwrite: bool = False,
+) -> Conversion:
+    """.spacy file or folder to DocRED JSON: whole documents, or rows of a submission."""
+    from spacy.vocab import Vocab
+
+    if source.suffix == ".json" or not (source.is_dir() or source.suffix == ".spacy"):
+        raise ValueError(Errors.E025.format(source=source, target=target))
+    names = read_names(labels)
+    ids = {name: id_ for id_, name in names.items()} if names is not None else None
+    result = Conversion(n_files=1)
+    vocab = Vocab()
+    docs = count((doc for shard in find_shards(source) for doc in read_shard(shard, vocab)), result)
+    rows: Iterator[Any]
+    if predictions:
+        rows = (row for doc in docs for row in to_docred_predictions(doc, names=ids))
+    else:
+        rows = (to_docred(doc, names=ids) for doc in docs)
+    with whole_or_nothing(target, overwrite=overwrite) as tmp:
+        write_json_array(rows, tmp)
+        if not result.n_docs:
+            raise ValueError(Errors.E021.format(path=source))
+    return result
+
+
+def count(docs: Iterable, result: Conversion) -> Iterator:
+    from tqdm import tqdm
+
+    from ..annotations import RELATIONS_KEY
+
+    for doc in tqdm(docs, unit=" docs", disable=None, leave=False):
+        result.n_docs += 1
+        result.n_relations += len(doc.user_data.get(RELATIONS_KEY, ()))
+        yield doc
+
+
+def read_names(path: Path | None) -> dict[str, str] | None:
+    if path is None:
+        return None
+    if not path.exists():
+        raise ValueError(Errors.E024.format(path=path))
+    names = srsly.read_json(path)
+    if not isinstance(names, dict) or not all(isinstance(v, str) for v in names.values()):
+        raise CorpusError(str(path), 'expected an object of labels and names: {"P17": "country"}')
+    return names
+
+
+def write_json_array(rows: Iterable[Any], path: Path) -> None:
+    """Write a JSON array one row at a time."""
+    with path.open("w", encoding="utf8") as file_:
+        file_.write("[")
+        for i, row in enumerate(rows):
+            file_.write((",\n" if i else "\n") + srsly.json_dumps(row))
+        file_.write("\n]\n")

@@ -1,0 +1,106 @@
+"""`python -m spacy docre evaluate`: how good a pipeline's relations are."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import srsly
+import typer
+from wasabi import msg
+
+from .app import app
+
+TITLES = {
+    "rel_micro_p": "Precision",
+    "rel_micro_r": "Recall",
+    "rel_micro_f": "F1",
+    "rel_ign_f": "Ign F1",
+    "rel_intra_f": "F1 within a sentence",
+    "rel_inter_f": "F1 across sentences",
+    "rel_macro_rare_f": "Macro F1, rare labels",
+    "rel_evidence_f": "Evidence F1",
+}
+
+
+@app.command("evaluate")
+def evaluate_cli(
+    model: str = typer.Argument(..., help="Pipeline: name or folder"),
+    data: Path = typer.Argument(..., help="Annotated documents: .spacy file or folder", exists=True),
+    output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures to this JSON file"),
+    facts: Path | None = typer.Option(
+        None, "--facts", help="JSON of facts known from training, for Ign F1: [[head, tail, label], …]"
+    ),
+    gold_entities: bool = typer.Option(
+        True, "--gold-entities/--own-entities", help="Take the data's entities, or the pipeline's own"
+    ),
+    allow_incomplete: bool = typer.Option(
+        False, "--allow-incomplete", help="Score documents whose labels are not complete"
+    ),
+    per_label: bool = typer.Option(False, "--per-label", help="Also print precision, recall and F1 per label"),
+    use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
+) -> None:
+    """Evaluate the relations of a pipeline, on the data's own entities or end to end."""
+    from spacy.cli._util import setup_gpu
+
+    setup_gpu(use_gpu)
+    try:
+        scores = evaluate(
+            model, data, facts=facts, gold_entities=gold_entities, allow_incomplete=allow_incomplete
+        )
+    except (ValueError, OSError) as err:
+        msg.fail("Can't evaluate", str(err))
+        sys.exit(1)
+    print_scores(scores, per_label=per_label)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(output, scores)
+        msg.good(f"Saved all figures to {output}")
+
+
+def evaluate(
+    model: str,
+    data: Path,
+    *,
+    facts: Path | None = None,
+    gold_entities: bool = True,
+    allow_incomplete: bool = False,
+) -> dict[str, Any]:
+    """Scores of a pipeline's relations on annotated documents, and words per second.
+
+    Raises ValueError for documents whose labels are not complete, unless allowed; for a pipeline without
+    relations; and for files that can't be read.
+    """
+    import time
+
+    from spacy.util import load_model
+    from tqdm import tqdm
+
+    from ..readers.corpus import create_corpus_v1
+    from ..scoring.facts import read_facts
+    from ..scoring.relation_scorer import score_relations
+
+    known = read_facts(facts) if facts is not None else None
+    nlp = load_model(model)
+    corpus = create_corpus_v1(data, gold_tokens=gold_entities, gold_entities=gold_entities)
+    examples = list(corpus(nlp))
+    start = time.perf_counter()
+    docs = nlp.pipe(eg.predicted for eg in examples)
+    for eg, doc in zip(examples, tqdm(docs, total=len(examples), unit=" docs", disable=None, leave=False)):
+        eg.predicted = doc
+    seconds = time.perf_counter() - start
+    scores = score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
+    scores["words_per_second"] = sum(len(eg.predicted) for eg in examples) / seconds
+    scores["docs_per_second"] = len(examples) / seconds
+    return scores
+
+
+def print_scores(scores: dict[str, Any], *, per_label: bool = False) -> None:
+    rows = [(title, f"{100 * scores[key]:.2f}") for key, title in TITLES.items() if scores.get(key) is not None]
+    counts = scores["rel_counts"]
+    rows += [(name.capitalize(), f"{counts[name]:,}") for name in ("docs", "gold", "predicted", "correct")]
+    rows.append(("Words per second", f"{scores['words_per_second']:,.0f}"))
+    msg.table(rows, title="Relations", aligns=("l", "r"))
+    if per_label:
+        labels = sorted(scores["rel_per_label"].items(), key=lambda item: (-item[1]["gold"], item[0]))
+        table = [(name, *(f"{100 * s[k]:.2f}" for k in "prf"), s["gold"]) for name, s in labels]
+        msg.table(table, header=("Label", "P", "R", "F1", "Gold"), aligns=("l", *"rrrr"), divider=True)

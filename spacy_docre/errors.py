@@ -1,0 +1,161 @@
+"""Every error and warning of the package: a code, what was found, what to do."""
+
+from typing import Any
+
+
+class _Messages(type):
+    """Prefix each message with its code, so that users can search for it."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        value = super().__getattribute__(name)
+        return f"[docre-{name}] {value}" if isinstance(value, str) and name[1:].isdigit() else value
+
+
+class Errors(metaclass=_Messages):
+    # Annotations
+    E001 = (
+        "A relation names the entity id(s) {unknown}, but the document has {known}. Set the "
+        "mentions first (spacy_docre.set_entities), and name entities by the `id_` of their mentions."
+    )
+    E002 = "A relation's head and tail are the same entity ({id!r}); a pair has two different entities."
+    E003 = (
+        "Unknown label status {status!r}. Expected one of {expected}: is every relation of the "
+        "document labelled, or only some, or automatically, or none?"
+    )
+    E004 = (
+        "Can't read a relation from {value!r}. Expected a Relation, a dict with 'head', 'label' and "
+        "'tail', or a tuple (head id, label, tail id[, score[, evidence]])."
+    )
+    E005 = "Entity {id!r} has no mention. An entity is a list of at least one Span."
+    E006 = "Two entities have the id {id!r}. Give each entity an id of its own."
+    E007 = (
+        "The evidence {evidence!r} of {head!r} -{label}-> {tail!r} is not a list of token ranges "
+        "(start, end) within the document's {n_tokens} tokens."
+    )
+    E008 = "doc._.{attr} can't be changed in place: it is a view. Assign a new list to it instead."
+
+    # Reading and writing corpora
+    E020 = "{place}: {problem}"
+    E021 = (
+        "No document in {path}. Expected .spacy files with at least one non-empty document: make "
+        "them with `python -m spacy docre convert`."
+    )
+    E022 = "Can't read {path}: {problem}. Is it a .spacy file, written completely?"
+    E023 = (
+        "{path} already exists and is not empty. Choose another output, delete it first, or pass --overwrite."
+    )
+    E024 = "No file to convert: {path} does not exist."
+    E025 = (
+        "Can't tell what to convert from {source} to {target}. Expected DocRED JSON (.json) to .spacy or a "
+        "folder, or .spacy (a file or a folder) to .json."
+    )
+    E026 = "the label {label!r} is not among the names given with --labels; add it there, or leave --labels out"
+    E027 = (
+        "{n_invalid} of {n_docs} documents are invalid, and none could be converted. The first: {first}"
+    )
+
+    # Model
+    E040 = (
+        "The model has {found} outputs, but {n_labels} labels and a threshold column need {expected}. "
+        "Labels were added after training: initialise and train again, or load the config the model "
+        "was trained with."
+    )
+    E041 = (
+        "The token vectors of {n_docs} document(s) are all zero, so relations would be guesses: no encoder "
+        "has run before this component. Is it missing, disabled, excluded, or (during training) not among "
+        "[training] annotating_components?"
+    )
+    E042 = (
+        "{name!r} listens to an encoder, but no encoder has told it the width of its vectors. Either add "
+        "one before it and initialise the pipeline:\n\n"
+        '    nlp.add_pipe("transformer", first=True, config={{"model": {{"@architectures": '
+        '"spacy-docre.TransformerModel.v1", "name": "sentence-transformers/all-MiniLM-L6-v2"}}}})\n'
+        "    nlp.initialize(get_examples)\n\n"
+        "or use vectors that need no other component:\n\n"
+        '    nlp.add_pipe("docre_relations", config={{"model": {{"tok2vec": {{"@architectures": '
+        '"spacy.HashEmbedCNN.v2", "width": 96, "depth": 4, "embed_size": 2000, "window_size": 1, '
+        '"maxout_pieces": 3, "subword_features": true, "pretrained_vectors": null}}}}}})'
+    )
+    E043 = (
+        "The head of the model is not built yet: it needs {missing}. Call nlp.initialize() with "
+        "training examples, or load a trained pipeline."
+    )
+    E044 = "hidden_width ({width}) must be a multiple of {name} ({value})."
+    E045 = "Unknown precision {precision!r}. Expected one of {expected}."
+    E046 = (
+        "The saved weights do not fit this model: {problem}. Was the pipeline's config changed after training?"
+    )
+    E047 = "Unknown threshold_column {value!r}. Expected 'learned' or 'zero'."
+
+    # Component
+    E060 = (
+        "Can't add the label {label!r}: the model of {name!r} already has {n_labels} outputs, and a "
+        "trained head can't grow. Make a new component with all labels, and start from this one's weights: "
+        "nlp.initialize() with a label file or with data that has the new label."
+    )
+    E061 = (
+        "No relation label for {name!r}: the training data has no relation in {n_docs} documents. Set them with "
+        "spacy_docre.set_relations(doc, …, status='complete') or convert data with "
+        "`python -m spacy docre convert`; or give [initialize.components.{name}] labels."
+    )
+    E062 = (
+        "The training data has no document whose labels are 'complete' (found: {found}), and targets mode "
+        "{mode!r} learns absent relations only from those. Say spacy_docre.set_relations(doc, relations, "
+        "status='complete'), convert with --labels-are complete, or choose "
+        '[components.{name}.targets] mode = "closed_world".'
+    )
+    E063 = "Label must be a non-empty string, got {label!r}."
+    E064 = "Unknown targets mode {mode!r}. Expected one of {expected}."
+    E065 = (
+        "{name!r} has no model to predict with: the pipeline has not been initialised or trained. Call "
+        "nlp.initialize(get_examples) and train it, or load a trained pipeline."
+    )
+
+    # Training
+    E080 = (
+        "use_averages = true has no effect on torch weights in thinc 8 (nothing would be averaged). "
+        "Remove it or set it to false."
+    )
+    E081 = "{name} must be {expected}, got {value!r}."
+
+    # Losses
+    E090 = (
+        "margins {margins} and targets {targets} must have the same shape (n_pairs, n_labels)."
+    )
+    E091 = "The mask has shape {mask}; expected one value per pair: ({n_pairs},)."
+    E092 = "{loss}: {name} must be {expected}, got {value!r}."
+
+    # Scoring
+    E100 = (
+        "The labels of {title!r} are {status!r}, so a correct prediction would count as an error. "
+        "Score complete documents only, or allow it: allow_incomplete = true in the scorer, "
+        "--allow-incomplete on the command line."
+    )
+    E101 = "{path}: can't read facts. Expected JSON: [[head name, tail name, label], …]; found {found}."
+
+
+class Warnings(metaclass=_Messages):
+    W001 = (
+        "doc._.{attr} belongs to another package, so relations are not shown there. They are in "
+        "spacy_docre.get_relations(doc); or choose another name, for example relations_attr = "
+        "'docre_relations' in the config of the component."
+    )
+    W002 = (
+        "{n_mentions} mention(s) in {n_docs} document(s) got no token vector (the encoder's windows cut "
+        "them off): entities without any are not related to others. Use longer or overlapping windows "
+        "(get_spans)."
+    )
+    W003 = (
+        "{n_tokens} visible token(s) in {n_docs} document(s) got no token vector (the encoder's windows "
+        "cut them off). Use longer or overlapping windows (get_spans)."
+    )
+    W004 = (
+        "{n_docs} document(s) have more than max_entities_for_axial = {limit} entities: the axial "
+        "attention is left out for them."
+    )
+    W005 = "Precision {precision!r} is not supported on {device}; {fallback} is used instead."
+    W006 = "{n_mentions} mention(s) in {n_docs} document(s) do not fit the tokens and were left out."
+    W007 = (
+        "{n_docs} document(s) have labels that are {status}, and no soft labels: only the relations that "
+        "they have are learned from, nothing from their absence."
+    )

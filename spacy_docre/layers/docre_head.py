@@ -1,0 +1,153 @@
+"""The head: token vectors and entity positions in, logits for every pair of entities out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .localised_context import EntityAttention, pair_attention
+from .pooling import entity_weights, logsumexp_pool, span_weights
+from .precision import autocast
+
+
+@dataclass(frozen=True)
+class GridTensors:
+    """`features.EntityGrid` on the head's device; the fields are described there."""
+
+    tokens: Tensor
+    mention_start: Tensor
+    mention_end: Tensor
+    mention_entity: Tensor
+    types: Tensor
+    entity_mask: Tensor
+    distance_bucket: Tensor
+    pair_doc: Tensor
+    pair_head: Tensor
+    pair_tail: Tensor
+    pair_row: Tensor
+
+
+class DocREHead(nn.Module):
+    """Localised context, pair features, axial attention, classifier.
+
+    attention, pair_scorer, axial: the parts; `axial` may be None.
+    token_width: width of the token vectors; hidden_width: of entity and pair vectors.
+    n_labels: relation labels. Column 0 of the output is the threshold: learned, or the constant 0.
+    max_pair_batch: pairs whose features are in memory at once (recomputed in the backward pass).
+    max_entities_for_axial: documents with more go without axial attention.
+    """
+
+    def __init__(
+        self,
+        *,
+        attention: EntityAttention,
+        pair_scorer: nn.Module,
+        axial: nn.Module | None,
+        token_width: int,
+        hidden_width: int,
+        n_labels: int,
+        learned_threshold: bool,
+        n_type_rows: int,
+        type_width: int,
+        n_distances: int,
+        max_pair_batch: int,
+        max_entities_for_axial: int,
+        precision: str,
+    ) -> None:
+        super().__init__()
+        self.attention = attention
+        self.pair_scorer = pair_scorer
+        self.axial = axial
+        self.types = nn.EmbeddingBag(n_type_rows, type_width, mode="sum")
+        # W[e; c] = W_e e + W_c c: the entity part once per entity, the context part once per token.
+        self.entity_part = nn.Linear(token_width + type_width, 2 * hidden_width)
+        self.context_part = nn.Linear(token_width, 2 * hidden_width, bias=False)
+        self.distance = nn.Embedding(n_distances, hidden_width)
+        self.norm = nn.LayerNorm(hidden_width)
+        self.classifier = nn.Linear(hidden_width, n_labels + learned_threshold)
+        self.dropout = nn.Dropout(0.0)
+        self.learned_threshold = learned_threshold
+        self.n_labels = n_labels
+        self.max_pair_batch = max_pair_batch
+        self.max_entities_for_axial = max_entities_for_axial
+        self.precision = precision
+        nn.init.normal_(self.types.weight, std=0.1)
+        nn.init.normal_(self.distance.weight, std=0.02)
+
+    def set_dropout(self, rate: float) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = rate
+
+    def forward(self, tokens: Tensor, grids: Sequence[GridTensors], n_pairs: int) -> Tensor:
+        """tokens (n_tokens, token_width) of all documents -> PairLogits (n_pairs, 1 + n_labels), float32"""
+        if not grids:
+            return tokens.new_zeros((0, 1 + self.n_labels)) + 0 * tokens.sum()
+        with autocast(self.precision, tokens.device):
+            logits = torch.cat([self.grid_logits(tokens, grid) for grid in grids])
+        rows = torch.cat([grid.pair_row for grid in grids])
+        return logits.new_empty((n_pairs, 1 + self.n_labels)).index_copy(0, rows, logits)
+
+    def grid_logits(self, tokens: Tensor, grid: GridTensors) -> Tensor:
+        """tokens (n_tokens, token_width) of the whole batch -> logits (n_pairs, 1 + n_labels) of this grid"""
+        features = self.pair_features(tokens, grid)
+        n_entities = grid.entity_mask.shape[1]
+        if self.axial is not None and n_entities <= self.max_entities_for_axial:
+            features = self.axial(features, grid.entity_mask)
+        pairs = features[grid.pair_doc, grid.pair_head, grid.pair_tail]  # (n_pairs, hidden_width)
+        logits = self.classifier(self.norm(pairs)).float()
+        if not self.learned_threshold:
+            logits = torch.cat([logits.new_zeros((len(logits), 1)), logits], dim=1)
+        return logits
+
+    def pair_features(self, tokens: Tensor, grid: GridTensors) -> Tensor:
+        """-> (n_docs, n_entities, n_entities, hidden_width), for every cell, the diagonal too"""
+        padded = tokens[grid.tokens] * (grid.tokens >= 0).unsqueeze(-1)  # (n_docs, n_tokens, token_width)
+        token_mask = (padded != 0).any(-1)
+        entities, attention = self.read_entities(padded, token_mask, grid)
+        own = self.entity_part(self.dropout(entities)).float()  # (n_docs, n_entities, 2 · hidden_width)
+        context = self.context_part(self.dropout(padded))  # (n_docs, n_tokens, 2 · hidden_width)
+        n_docs, n_entities = grid.entity_mask.shape
+        n_rows = max(1, self.max_pair_batch // (n_docs * n_entities))
+        if n_rows >= n_entities:
+            return self.row_features(own, attention, own, attention, context, grid.distance_bucket)
+        chunks = []
+        for i in range(0, n_entities, n_rows):
+            rows = slice(i, i + n_rows)
+            args = (own[:, rows], attention[:, :, rows], own, attention, context, grid.distance_bucket[:, rows])
+            chunks.append(self._run(self.row_features, *args))
+        return torch.cat(chunks, dim=1)
+
+    def read_entities(self, padded: Tensor, token_mask: Tensor, grid: GridTensors) -> tuple[Tensor, Tensor]:
+        """Entity vectors with their types (n_docs, n_entities, token_width + type_width), and
+        their attention over tokens (n_docs, n_heads, n_entities, n_tokens)."""
+        weights = span_weights(grid.mention_start, grid.mention_end, token_mask)
+        mentions = torch.bmm(weights.to(padded.dtype), padded).float()  # (n_docs, n_mentions, token_width)
+        usable = weights.any(-1) & (grid.mention_entity >= 0)
+        n_entities = grid.entity_mask.shape[1]
+        entities = logsumexp_pool(mentions, grid.mention_entity, usable, n_entities)
+        types = self.types(grid.types.flatten(0, 1)).unflatten(0, grid.types.shape[:2])
+        attention = self.attention(mentions, grid.mention_start, padded, token_mask)
+        member = entity_weights(grid.mention_entity, usable, n_entities)
+        return torch.cat([entities, types], -1), torch.matmul(member.unsqueeze(1), attention)
+
+    def row_features(
+        self, head: Tensor, head_attention: Tensor, tail: Tensor, tail_attention: Tensor, context: Tensor,
+        distance_bucket: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """Features of the pairs of some heads with all tails: (n_docs, n_rows, n_entities, hidden_width)"""
+        shape = (head.shape[1], tail.shape[1])
+        focus = pair_attention(head_attention, tail_attention)  # (n_docs, n_rows · n_entities, n_tokens)
+        seen = torch.bmm(focus.to(context.dtype), context).unflatten(1, shape)
+        seen_as_head, seen_as_tail = seen.chunk(2, -1)  # each (n_docs, n_rows, n_entities, hidden_width)
+        z_head = torch.tanh(head.chunk(2, -1)[0].unsqueeze(2) + seen_as_head)
+        z_tail = torch.tanh(tail.chunk(2, -1)[1].unsqueeze(1) + seen_as_tail)
+        features = self.pair_scorer(self.dropout(z_head), self.dropout(z_tail))
+        return features + self.distance(distance_bucket)
+
+    def _run(self, function: Callable[..., Tensor], *args: Tensor) -> Tensor:
+        if self.training and torch.is_grad_enabled():
+            return checkpoint(function, *args, use_reentrant=False)
+        return function(*args)

@@ -1,0 +1,51 @@
+"""One word for the precision of a forward pass, the same for encoder and head."""
+
+import warnings
+from contextlib import nullcontext
+from functools import lru_cache
+
+import torch
+
+from ..errors import Errors, Warnings
+
+PRECISIONS = ("float32", "bfloat16", "float16", "auto")
+
+
+def check_precision(precision: str) -> None:
+    if precision not in PRECISIONS:
+        raise ValueError(Errors.E045.format(precision=precision, expected=", ".join(PRECISIONS)))
+
+
+def autocast(precision: str, device: torch.device):
+    """A context in which matrix products run in `precision` on `device`.
+
+    "auto" is bfloat16 where the processor has it, else float32. What a device can't do falls back to
+    float32 with one warning, so a model predicts on any machine.
+    """
+    dtype = _resolve(precision, device.type)
+    if dtype == torch.float32:
+        return nullcontext()
+    return torch.autocast(device_type=device.type, dtype=dtype)
+
+
+@lru_cache
+def _resolve(precision: str, device_type: str) -> torch.dtype:
+    check_precision(precision)
+    bfloat16 = _has_bfloat16(device_type)
+    if precision == "auto":
+        return torch.bfloat16 if bfloat16 else torch.float32
+    supported = {"float32": True, "bfloat16": bfloat16, "float16": device_type == "cuda"}
+    if not supported[precision]:
+        fallback = "bfloat16" if precision == "float16" and bfloat16 else "float32"
+        message = Warnings.W005.format(precision=precision, device=device_type, fallback=fallback)
+        warnings.warn(message, stacklevel=2)
+        return getattr(torch, fallback)
+    return getattr(torch, precision)
+
+
+def _has_bfloat16(device_type: str) -> bool:
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device_type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return device_type == "mps"

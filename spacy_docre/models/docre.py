@@ -1,0 +1,185 @@
+"""Architecture `spacy-docre.DocRE.v1`: Docs to PairLogits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import partial
+
+import torch
+from spacy.tokens import Doc
+from thinc.api import ArgsKwargs, Model, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from thinc.types import Floats2d
+
+from ..errors import Errors
+from ..features.pair_batch import PairBatch, build_grid
+from ..layers.docre_head import DocREHead, GridTensors
+from ..layers.precision import check_precision
+from ..types import PairLogits
+from .lazy_head import LazyHead
+from .parts import PartBuilder
+from .vector_check import VectorCheck
+from .weights import deserialize_head, serialize_head
+
+N_TYPE_ROWS = 512
+TYPE_WIDTH = 32
+N_DISTANCES = 14
+MAX_PADDING = 0.25
+
+
+def build_docre_v1(
+    tok2vec: Model[list[Doc], list[Floats2d]],
+    attention: PartBuilder,
+    pair_scorer: PartBuilder,
+    axial: PartBuilder | None = None,
+    hidden_width: int = 192,
+    threshold_column: str = "learned",
+    max_pair_batch: int = 4096,
+    max_entities_for_axial: int = 512,
+    precision: str = "float32",
+) -> Model[list[Doc], PairLogits]:
+    """Score every ordered pair of entities of each document with every relation label.
+
+    tok2vec: any embedding layer, for example a listener to a transformer.
+    attention, pair_scorer, axial: parts of the head; without `axial`, pairs do not see each other.
+    hidden_width: width of entity and pair vectors.
+    threshold_column: "learned" (a logit of its own for each pair) or "zero" (the constant 0).
+    max_pair_batch: pairs whose features are in memory at once.
+    max_entities_for_axial: documents with more entities go without `axial`, whose grid takes
+        2 · n_entities² · hidden_width · 4 bytes.
+    precision: "float32", "bfloat16", "float16" or "auto", for the head.
+
+    The input's pairs are row-major over each document's entities, without the diagonal; column 0 of the
+    output (n_pairs, 1 + n_labels) is the threshold.
+    """
+    check_precision(precision)
+    if threshold_column not in ("learned", "zero"):
+        raise ValueError(Errors.E047.format(value=threshold_column))
+    build_head = partial(
+        _build_head,
+        attention=attention,
+        pair_scorer=pair_scorer,
+        axial=axial,
+        hidden_width=hidden_width,
+        learned_threshold=threshold_column == "learned",
+        max_pair_batch=max_pair_batch,
+        max_entities_for_axial=max_entities_for_axial,
+        precision=precision,
+    )
+    head: Model = Model(
+        "docre-head",
+        forward_head,
+        attrs={"dropout_rate": 0.0, "max_pair_batch": max_pair_batch},
+        dims={"nI": None, "nO": None},
+        shims=[
+            PyTorchShim(
+                LazyHead(build_head), serialize_model=serialize_head, deserialize_model=deserialize_head
+            )
+        ],
+    )
+    return Model(
+        "docre",
+        forward,
+        init=init,
+        layers=[tok2vec, head],
+        dims={"nO": None},
+        refs={"tok2vec": tok2vec, "head": head},
+        attrs={"vector_check": VectorCheck(), "max_entities_for_axial": max_entities_for_axial if axial else None},
+    )
+
+
+def _build_head(
+    *,
+    token_width: int,
+    n_labels: int,
+    attention: PartBuilder,
+    pair_scorer: PartBuilder,
+    axial: PartBuilder | None,
+    hidden_width: int,
+    **settings,
+) -> DocREHead:
+    return DocREHead(
+        attention=attention(token_width=token_width),
+        pair_scorer=pair_scorer(width=hidden_width, n_outputs=hidden_width),
+        axial=axial(width=hidden_width) if axial is not None else None,
+        token_width=token_width,
+        hidden_width=hidden_width,
+        n_labels=n_labels,
+        n_type_rows=N_TYPE_ROWS,
+        type_width=TYPE_WIDTH,
+        n_distances=N_DISTANCES,
+        **settings,
+    )
+
+
+def init(model: Model, X: Sequence[Doc] | None = None, Y=None) -> None:
+    """Build the head: its outputs must have been set (nO), the width of the tokens is tok2vec's."""
+    tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
+    tok2vec.initialize(X=X)
+    width = token_width(tok2vec)
+    if width is None:
+        raise ValueError(Errors.E042.format(name="docre_relations"))
+    head.set_dim("nI", width, force=True)
+    head.set_dim("nO", model.get_dim("nO"), force=True)
+    lazy_head = head.shims[0]._model
+    lazy_head.build(token_width=width, n_labels=model.get_dim("nO") - 1)
+    lazy_head.to(get_torch_default_device())
+
+
+def token_width(tok2vec: Model) -> int | None:
+    """The width of the token vectors, or None where a listener has not been told it yet."""
+    if tok2vec.has_dim("nO"):
+        return tok2vec.get_dim("nO")
+    if tok2vec.has_ref("listener"):
+        listener = tok2vec.get_ref("listener")
+        return listener.get_dim("nO") if listener.has_dim("nO") else None
+    return next((node.get_dim("nO") for node in tok2vec.walk() if node.has_dim("nO")), None)
+
+
+def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogits, Callable]:
+    """One call of tok2vec and one of its backprop, whatever the number of pairs."""
+    tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
+    vectors, backprop_tok2vec = tok2vec(docs, is_train)
+    batch = PairBatch.from_docs(docs)
+    model.attrs["vector_check"](docs, vectors, batch, model.attrs["max_entities_for_axial"])
+    logits, backprop_head = head((vectors, batch), is_train)
+
+    def backprop(d_logits: PairLogits):
+        return backprop_tok2vec(backprop_head(d_logits))
+
+    return logits, backprop
+
+
+def forward_head(
+    model: Model, inputs: tuple[list[Floats2d], PairBatch], is_train: bool
+) -> tuple[PairLogits, Callable]:
+    """Token vectors (one array for each document) and their PairBatch to PairLogits."""
+    vectors, batch = inputs
+    shim = model.shims[0]
+    flat = model.ops.xp.concatenate([v for v in vectors if len(v)], axis=0)
+    tokens = xp2torch(flat, requires_grad=is_train, device=shim.device)
+    groups = batch.groups(max_cells=model.attrs["max_pair_batch"], max_padding=MAX_PADDING)
+    grids = [to_torch(batch, group, shim.device) for group in groups]
+    args = (tokens, grids, int(batch.n_pairs.sum()), model.attrs["dropout_rate"])
+    logits, torch_backprop = shim(ArgsKwargs(args=args, kwargs={}), is_train)
+
+    def backprop(d_logits: PairLogits) -> list[Floats2d]:
+        d_torch = xp2torch(d_logits, device=shim.device)
+        torch_backprop(ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": (d_torch,)}))
+        d_flat = torch2xp(tokens.grad)
+        return unflatten(d_flat, vectors)
+
+    return torch2xp(logits.detach()), backprop
+
+
+def to_torch(batch: PairBatch, group, device: torch.device) -> GridTensors:
+    grid = build_grid(batch, group, n_type_rows=N_TYPE_ROWS, n_buckets=N_DISTANCES)
+    arrays = {f.name: torch.from_numpy(getattr(grid, f.name)).to(device) for f in fields(grid)}
+    return GridTensors(**arrays)
+
+
+def unflatten(flat: Floats2d, like: Sequence[Floats2d]) -> list[Floats2d]:
+    """Cut (n_tokens, width) into one array for each document; empty documents keep their (0, 0)."""
+    out, start = [], 0
+    for array in like:
+        out.append(flat[start : start + len(array)] if len(array) else array)
+        start += len(array)
+    return out

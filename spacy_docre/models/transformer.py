@@ -1,0 +1,82 @@
+"""Architectures `spacy-docre.TransformerModel.v1` and `Tok2VecTransformer.v1`: spacy-transformers' models
+in any precision, with bounded memory in prediction."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy_transformers.data_classes import FullTransformerBatch
+from spacy_transformers.layers import TransformerModel, split_trf_batch, trfs2arrays
+from thinc.api import Model, chain
+from thinc.types import Floats2d, Ragged
+
+from ..layers.precision import check_precision
+from .hf_shim import PrecisionHFShim
+
+NAME = "spacy-docre.TransformerModel.v1"
+STANDALONE_NAME = "spacy-docre.Tok2VecTransformer.v1"
+
+
+def build_transformer_model_v1(
+    name: str,
+    get_spans: Callable,
+    tokenizer_config: dict[str, Any] = {},
+    transformer_config: dict[str, Any] = {},
+    precision: str = "float32",
+    max_batch_pieces: int = 8192,
+) -> Model[list[Doc], FullTransformerBatch]:
+    """A pretrained encoder for the `transformer` component.
+
+    name: model on the Hugging Face hub, or a folder.
+    get_spans: how long documents are cut into windows.
+    tokenizer_config, transformer_config: passed on to transformers.
+    precision: "float32", "bfloat16", "float16" or "auto" (bfloat16 where the processor has it).
+    max_batch_pieces: word pieces encoded at once in prediction; bounds memory for long documents.
+    """
+    check_precision(precision)
+    model = TransformerModel(
+        name,
+        get_spans,
+        tokenizer_config,
+        transformer_config,
+        mixed_precision=False,
+        grad_scaler_config={"enabled": precision == "float16"},
+    )
+    wrapper = model.layers[0]
+    wrapper.shims[0] = PrecisionHFShim(
+        wrapper.shims[0]._hfmodel,
+        precision=precision,
+        max_batch_pieces=max_batch_pieces,
+        grad_scaler_config={"enabled": precision == "float16"},
+    )
+    model.attrs["replace_listener_cfg"] = replace_listener_cfg
+    return model
+
+
+def build_tok2vec_transformer_v1(
+    name: str,
+    get_spans: Callable,
+    pooling: Model[Ragged, Floats2d],
+    tokenizer_config: dict[str, Any] = {},
+    transformer_config: dict[str, Any] = {},
+    grad_factor: float = 1.0,
+    precision: str = "float32",
+    max_batch_pieces: int = 8192,
+) -> Model[list[Doc], list[Floats2d]]:
+    """The same encoder inside one component, shared with no other; also what `nlp.replace_listeners` makes."""
+    encoder = build_transformer_model_v1(
+        name, get_spans, tokenizer_config, transformer_config, precision, max_batch_pieces
+    )
+    # A chain of a chain, which is also the shape after replace_listeners.
+    return chain(chain(encoder, split_trf_batch()), trfs2arrays(pooling, grad_factor))
+
+
+def replace_listener_cfg(encoder_cfg: dict[str, Any], listener_cfg: dict[str, Any]) -> dict[str, Any]:
+    """The config of an encoder that takes the place of a listener."""
+    result = dict(encoder_cfg)
+    if encoder_cfg["@architectures"] == NAME and "TransformerListener" in listener_cfg["@architectures"]:
+        result["@architectures"] = STANDALONE_NAME
+        for key in ("pooling", "grad_factor"):
+            if key in listener_cfg:
+                result[key] = listener_cfg[key]
+    return result

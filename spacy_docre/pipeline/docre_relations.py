@@ -1,0 +1,342 @@
+"""Component `docre_relations`: relations between the entities of whole documents."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.util import minibatch
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate, to_numpy
+
+from ..annotations import (
+    COMPLETE,
+    DEFAULT_ATTR,
+    entities_or_ents,
+    get_label_status,
+    get_triples,
+    has_mentions,
+    install_extensions,
+    set_entities,
+    set_relations,
+)
+from ..errors import Errors
+from ..features.pair_batch import PairBatch
+from ..features.targets import MixedTargets
+from ..losses import MarginLoss
+from ..training.gradient import loss_and_gradient
+from ..types import PairLogits
+from .decoding import DocPrediction, decode, make_prediction
+
+MAX_CELLS = 16384  # entity × entity cells of documents predicted together; their logits take 400 bytes each
+
+DEFAULT_CONFIG = """
+[docre_relations]
+threshold_offset = 0.0
+max_labels_per_pair = 4
+relations_attr = "relations"
+
+[docre_relations.model]
+@architectures = "spacy-docre.DocRE.v1"
+hidden_width = 192
+threshold_column = "learned"
+max_pair_batch = 4096
+max_entities_for_axial = 512
+precision = "float32"
+
+[docre_relations.model.tok2vec]
+@architectures = "spacy-transformers.TransformerListener.v1"
+grad_factor = 1.0
+upstream = "*"
+
+[docre_relations.model.tok2vec.pooling]
+@layers = "reduce_mean.v1"
+
+[docre_relations.model.attention]
+@architectures = "spacy-docre.EntityAttention.v1"
+n_heads = 8
+head_width = 48
+n_distances = 24
+
+[docre_relations.model.pair_scorer]
+@architectures = "spacy-docre.GroupBilinear.v1"
+block_size = 16
+
+[docre_relations.model.axial]
+@architectures = "spacy-docre.AxialAttention.v1"
+n_layers = 2
+n_heads = 8
+hidden_factor = 2
+
+[docre_relations.loss]
+@losses = "spacy-docre.AdaptiveFocal.v1"
+gamma = 1.0
+plus_one = true
+
+[docre_relations.targets]
+@misc = "spacy-docre.MixedTargets.v1"
+mode = "positives_only"
+
+[docre_relations.scorer]
+@scorers = "spacy-docre.relation_scorer.v1"
+facts = null
+allow_incomplete = false
+"""
+
+
+@Language.factory(
+    "docre_relations",
+    assigns=["doc._.relations", "doc._.docre_entities", "doc.spans"],
+    default_config=Config().from_str(DEFAULT_CONFIG)["docre_relations"],
+    default_score_weights={
+        "rel_micro_f": 1.0,
+        "rel_micro_p": None,
+        "rel_micro_r": None,
+        "rel_ign_f": None,
+        "rel_intra_f": None,
+        "rel_inter_f": None,
+        "rel_macro_rare_f": None,
+        "rel_evidence_f": None,
+        "rel_per_label": None,
+        "rel_counts": None,
+    },
+)
+def make_docre_relations(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], PairLogits],
+    loss: MarginLoss,
+    targets: MixedTargets,
+    scorer: Callable | None,
+    threshold_offset: float,
+    max_labels_per_pair: int,
+    relations_attr: str,
+) -> "DocRERelations":
+    """Find the relations between the entities of a document, across sentences.
+
+    model: Docs to PairLogits, for example spacy-docre.DocRE.v1.
+    loss: what it is trained with, and how scores are read off margins.
+    targets: how labels become targets, by their status.
+    threshold_offset: a label is predicted where its margin is larger than this.
+    max_labels_per_pair: at most so many labels for one ordered pair of entities.
+    relations_attr: relations are seen as doc._.<relations_attr>.
+    """
+    return DocRERelations(
+        nlp.vocab,
+        model,
+        name,
+        loss=loss,
+        targets=targets,
+        scorer=scorer,
+        threshold_offset=threshold_offset,
+        max_labels_per_pair=max_labels_per_pair,
+        relations_attr=relations_attr,
+    )
+
+
+class DocRERelations(TrainablePipe):
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], PairLogits],
+        name: str = "docre_relations",
+        *,
+        loss: MarginLoss,
+        targets: MixedTargets,
+        scorer: Callable | None = None,
+        threshold_offset: float = 0.0,
+        max_labels_per_pair: int = 4,
+        relations_attr: str = DEFAULT_ATTR,
+    ) -> None:
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.loss = loss
+        self.targets = targets
+        self.scorer = scorer
+        self.threshold_offset = threshold_offset
+        self.max_labels_per_pair = max_labels_per_pair
+        self.relations_attr = relations_attr
+        self.cfg: dict[str, Any] = {"labels": []}
+        install_extensions(relations_attr)
+        single_thread_in_workers()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        """For `spacy init labels`: a file of these can be given to `initialize`."""
+        return list(self.labels)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was seen and could not be used, since the model was loaded: tokens and mentions without
+        a vector, documents without axial attention."""
+        return self.model.attrs["vector_check"].counts
+
+    def add_label(self, label: str) -> int:
+        """Add a relation label, before the model is initialised. Returns 1 if it is new, else 0."""
+        if not isinstance(label, str) or not label:
+            raise ValueError(Errors.E063.format(label=label))
+        if label in self.labels:
+            return 0
+        if self.model.has_dim("nO"):
+            n_outputs = self.model.get_dim("nO")
+            raise ValueError(Errors.E060.format(label=label, name=self.name, n_labels=n_outputs))
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def predict(self, docs: Iterable[Doc]) -> list[DocPrediction]:
+        """The relations of each document. Documents with fewer than two entities do not reach the model."""
+        docs = list(docs)
+        entities = [entities_or_ents(doc) for doc in docs]
+        chosen = [i for i, found in enumerate(entities) if len(found) >= 2]
+        predictions = [DocPrediction(found, []) for found in entities]
+        if not chosen:
+            return predictions
+        self._require_model()
+        logits = to_numpy(self.model.predict([docs[i] for i in chosen]))
+        margins = logits[:, 1:] - logits[:, :1]  # (n_pairs, n_labels)
+        ends = np.cumsum([len(entities[i]) * (len(entities[i]) - 1) for i in chosen])
+        threshold = self.loss.decision_margin + self.threshold_offset
+        for i, rows in zip(chosen, np.split(margins, ends[:-1])):
+            pairs, labels = decode(rows, threshold=threshold, max_labels=self.max_labels_per_pair)
+            scores = self.loss.probability(torch.from_numpy(rows[pairs, labels])).numpy()
+            predictions[i] = make_prediction(entities[i], pairs, labels, scores)
+        return predictions
+
+    def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[DocPrediction]) -> None:
+        """Write relations, and the entities that they are between where the document has none."""
+        install_extensions(self.relations_attr)
+        labels = self.labels
+        for doc, prediction in zip(docs, predictions):
+            if not has_mentions(doc):
+                set_entities(doc, prediction.entities)
+            ids = [e.id for e in prediction.entities]
+            rows = [(ids[h], labels[label], ids[t], score) for h, label, t, score in prediction.relations]
+            set_relations(doc, rows)
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Process a stream of documents, in batches of similar size and bounded cost."""
+        error_handler = self.get_error_handler()
+        for docs in minibatch(stream, batch_size):
+            docs = list(docs)
+            try:
+                for batch in batch_by_cost(docs, MAX_CELLS):
+                    self.set_annotations(batch, self.predict(batch))
+                yield from docs
+            except Exception as err:
+                error_handler(self.name, self, docs, err)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch: one forward and one backward pass of the encoder."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "DocRERelations.update")
+        docs = [eg.predicted for eg in examples]
+        if not any(len(doc) for doc in docs):
+            return losses
+        self._require_model()
+        set_dropout_rate(self.model, drop)
+        logits, backprop = self.model.begin_update(docs)
+        loss, d_logits = self.get_loss(examples, logits)
+        backprop(d_logits)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: PairLogits) -> tuple[float, PairLogits]:
+        """Mean loss over the pairs of the batch, and the gradient of the logits."""
+        examples = list(examples)
+        predicted = [eg.predicted for eg in examples]
+        references = [eg.reference for eg in examples]
+        index = {label: i for i, label in enumerate(self.labels)}
+        targets = self.targets(predicted, references, PairBatch.from_docs(predicted), index)
+        return loss_and_gradient(self.loss, scores, targets)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        """Set the labels, from `labels` or else from all examples, and build the model.
+
+        Raises ValueError if there is no label, if no document can teach what does not hold, or if the
+        width of the token vectors is unknown.
+        """
+        validate_get_examples(get_examples, "DocRERelations.initialize")
+        sample: list[Doc] = []
+        found: Counter[str] = Counter()
+        statuses: Counter[str] = Counter()
+        for i, example in enumerate(get_examples()):
+            if i < 10:
+                sample.append(example.predicted)
+            found.update({label for _, label, _ in get_triples(example.reference)})
+            statuses[get_label_status(example.reference)] += 1
+        for label in sorted(found) if labels is None else labels:
+            self.add_label(label)
+        if not self.labels:
+            raise ValueError(Errors.E061.format(name=self.name, n_docs=sum(statuses.values())))
+        if self.targets.needs_complete() and COMPLETE not in statuses:
+            counts = ", ".join(f"{n} {status}" for status, n in sorted(statuses.items()))
+            raise ValueError(Errors.E062.format(name=self.name, found=counts, mode=self.targets.mode))
+        self.model.set_dim("nO", 1 + len(self.labels), force=True)
+        self.model.initialize(X=sample)
+
+    def _require_model(self) -> None:
+        """Say what is missing before the first prediction or update."""
+        if not self.model.has_dim("nO"):
+            missing = Errors.E042 if waits_for_width(self.model) else Errors.E065
+            raise ValueError(missing.format(name=self.name))
+        found, expected = self.model.get_dim("nO"), 1 + len(self.labels)
+        if found != expected:
+            raise ValueError(Errors.E040.format(found=found, n_labels=len(self.labels), expected=expected))
+
+
+def batch_by_cost(docs: Sequence[Doc], max_cells: int) -> Iterator[list[Doc]]:
+    """The documents by number of entities, in batches of at most `max_cells` cells, or one document."""
+    sized = sorted(((len(entities_or_ents(doc)), i) for i, doc in enumerate(docs)))
+    batch: list[Doc] = []
+    cells = 0
+    for n_entities, i in sized:
+        if batch and cells + n_entities**2 > max_cells:
+            yield batch
+            batch, cells = [], 0
+        batch.append(docs[i])
+        cells += n_entities**2
+    if batch:
+        yield batch
+
+
+def waits_for_width(model: Model) -> bool:
+    """Whether the model listens to an encoder that has not told it the width of its vectors."""
+    tok2vec = model.get_ref("tok2vec")
+    return tok2vec.has_ref("listener") and not tok2vec.get_ref("listener").has_dim("nO")
+
+
+@lru_cache
+def single_thread_in_workers() -> None:
+    """`nlp.pipe(n_process=2)` hangs when torch has several threads in forked processes."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

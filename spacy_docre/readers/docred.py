@@ -1,0 +1,82 @@
+"""DocRED JSON to Docs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
+from spacy.vocab import Vocab
+
+from ..annotations import COMPLETE, NONE, TITLE_KEY, set_entities, set_relations
+from ..errors import Errors
+from .docred_schema import FieldError, check_document
+from .json_stream import CorpusError, iter_json_array
+
+
+def read_docred(
+    path: Path,
+    vocab: Vocab,
+    *,
+    status: str = COMPLETE,
+    names: Mapping[str, str] | None = None,
+    on_invalid: Callable[[CorpusError], None] | None = None,
+) -> Iterator[Doc]:
+    """Yield the documents of a DocRED or Re-DocRED JSON file, one by one.
+
+    status: label status of every document; documents whose status is "none" need no labels.
+    names: relation id -> readable label, for example {"P17": "country"}.
+    on_invalid: called with the error of each invalid document, which is then left out; by default the
+        error is raised. A file that is not JSON, or is cut off, is always an error.
+
+    Raises CorpusError with file, document number (from 1), title and field.
+    """
+    for number, record in enumerate(iter_json_array(path), 1):
+        try:
+            check_document(record, labels_required=status != NONE)
+            yield make_doc(record, vocab, status=status, names=names)
+        except FieldError as err:
+            title = record.get("title", "") if isinstance(record, Mapping) else ""
+            error = CorpusError(f"{path}, document {number} ({str(title)!r})", str(err))
+            if on_invalid is None:
+                raise error from err
+            on_invalid(error)
+
+
+def make_doc(
+    record: Mapping[str, Any], vocab: Vocab, *, status: str, names: Mapping[str, str] | None = None
+) -> Doc:
+    """A Doc from one checked record: tokens, sentences, mentions, entities ("0", "1", …), relations."""
+    sents = [sent for sent in record["sents"]]
+    starts = [0, *accumulate(len(sent) for sent in sents)]
+    words = [word for sent in sents for word in sent]
+    first_tokens = {start for start, sent in zip(starts, sents) if sent}
+    doc = Doc(vocab, words=words, sent_starts=[i in first_tokens for i in range(len(words))])
+    set_entities(doc, [[_mention(doc, m, starts) for m in entity] for entity in record["vertexSet"]])
+    doc.ents = filter_spans([span for span in doc.spans["docre_mentions"]])
+    doc.user_data[TITLE_KEY] = record["title"]
+    labels = [] if status == NONE else record.get("labels", [])
+    relations = (_relation(label, i, starts, names) for i, label in enumerate(labels))
+    set_relations(doc, relations, status=status)
+    return doc
+
+
+def _mention(doc: Doc, mention: Mapping[str, Any], starts: list[int]) -> Span:
+    start, end = (starts[mention["sent_id"]] + p for p in mention["pos"])
+    return Span(doc, start, end, label=mention["type"])
+
+
+def _relation(
+    label: Mapping[str, Any], number: int, starts: list[int], names: Mapping[str, str] | None
+) -> dict[str, Any]:
+    if names is not None and label["r"] not in names:
+        raise FieldError(f"labels[{number}].r", Errors.E026.format(label=label["r"]))
+    return {
+        "head": str(label["h"]),
+        "label": names[label["r"]] if names is not None else label["r"],
+        "tail": str(label["t"]),
+        "evidence": [
+            [starts[i], starts[i + 1]] for i in sorted(set(label.get("evidence", []))) if starts[i] < starts[i + 1]
+        ],
+    }

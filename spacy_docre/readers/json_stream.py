@@ -1,0 +1,38 @@
+"""Read a JSON array of documents one by one, whatever its size."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ijson
+
+from ..errors import Errors
+
+
+class CorpusError(ValueError):
+    """Bad input, with its place: file, document, field."""
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(Errors.E020.format(place=place, problem=problem))
+
+
+def iter_json_array(path: Path) -> Iterator[Any]:
+    """Yield the items of the JSON array in `path`.
+
+    Raises CorpusError where the file is no JSON, is no array, or ends too early; items before that
+    place have been yielded.
+    """
+    n_read = 0
+    with path.open("rb") as file_:
+        try:
+            first = next(ijson.basic_parse(file_), None)
+            if first is None or first[0] != "start_array":
+                raise CorpusError(str(path), "expected a JSON array of documents: [{…}, …]")
+            file_.seek(0)
+            for item in ijson.items(file_, "item", use_float=True):
+                yield item
+                n_read += 1
+        except (ijson.JSONError, UnicodeDecodeError) as err:
+            reason = str(err).splitlines()[0].strip() or type(err).__name__
+            place = f"{path}, after document {n_read}" if n_read else str(path)
+            raise CorpusError(place, f"not valid JSON, or cut off ({reason})") from err

@@ -1,0 +1,80 @@
+"""Corpora as `.spacy` files: read shard by shard, written whole or not at all."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+from ..errors import Errors
+
+
+def find_shards(path: Path) -> list[Path]:
+    """The `.spacy` files of a corpus, in order: `path` itself, or all below that folder."""
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*.spacy") if not p.name.startswith("."))
+    return [path]
+
+
+def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    """Yield the documents of one `.spacy` file. Raises ValueError with its path if it can't be read."""
+    try:
+        doc_bin = DocBin(store_user_data=True).from_disk(path)
+    except FileNotFoundError as err:
+        raise ValueError(Errors.E022.format(path=path, problem="no such file")) from err
+    except Exception as err:
+        raise ValueError(Errors.E022.format(path=path, problem=f"{type(err).__name__}: {err}")) from err
+    yield from doc_bin.get_docs(vocab)
+
+
+def write_shards(docs: Iterable[Doc], folder: Path, docs_per_shard: int) -> list[int]:
+    """Write documents to `folder` as 00000.spacy, 00001.spacy, …; returns the documents in each."""
+    docs = iter(docs)
+    counts = []
+    while chunk := list(islice(docs, docs_per_shard)):
+        write_shard(chunk, folder / f"{len(counts):05}.spacy")
+        counts.append(len(chunk))
+    return counts
+
+
+def write_shard(docs: Iterable[Doc], path: Path) -> int:
+    """Write one `.spacy` file with all plain data of its documents, and no hidden states."""
+    doc_bin = DocBin(store_user_data=True)
+    for doc in docs:
+        doc_bin.add(without_hidden_states(doc))
+    doc_bin.to_disk(path)
+    return len(doc_bin)
+
+
+def without_hidden_states(doc: Doc) -> Doc:
+    """Clear `doc.tensor` and `doc._.trf_data` (in place): they are 500 times as large as the rest."""
+    doc.tensor = doc.tensor[:0]
+    doc.user_data = {
+        key: value
+        for key, value in doc.user_data.items()
+        if not (isinstance(key, tuple) and key[:2] == ("._.", "trf_data"))
+    }
+    return doc
+
+
+@contextmanager
+def whole_or_nothing(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside `target`; what lies there as `target.name` takes its place at the end.
+
+    If the block fails, nothing is left behind and an older `target` stays as it was.
+    Raises FileExistsError if `target` has content and `overwrite` is off.
+    """
+    exists = any(target.iterdir()) if target.is_dir() else target.exists()
+    if exists and not overwrite:
+        raise FileExistsError(Errors.E023.format(path=target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as tmp:
+        result = Path(tmp) / target.name
+        yield result
+        if target.is_dir():
+            shutil.rmtree(target)
+        result.replace(target)

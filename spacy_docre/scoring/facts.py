@@ -1,0 +1,53 @@
+"""Facts of the training set: what Ign F1 leaves out of the precision."""
+
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+
+import srsly
+
+from ..annotations import Relation
+from ..errors import Errors
+
+Fact = tuple[str, str, str]  # (head name, tail name, label), names without white space
+
+
+class Facts:
+    """A set of facts by name. Names are compared without white space: tokens and texts differ in it."""
+
+    def __init__(self, facts: Iterable[tuple[str, str, str]]) -> None:
+        self.facts = {(squeeze(head), squeeze(tail), label) for head, tail, label in facts}
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    def __contains__(self, relation: Relation) -> bool:
+        """Whether any mention of the head and any of the tail name a known fact (DocRED's rule)."""
+        heads = {squeeze(m.text) for m in relation.head.mentions}
+        tails = {squeeze(m.text) for m in relation.tail.mentions}
+        return any((h, t, relation.label_) in self.facts for h, t in product(heads, tails))
+
+
+def read_facts(path: Path) -> Facts:
+    """Read [[head name, tail name, label], …] from a JSON file. Raises ValueError for anything else."""
+    try:
+        rows = srsly.read_json(path)
+    except ValueError as err:
+        raise ValueError(Errors.E101.format(path=path, found=f"no JSON ({err})")) from err
+    if not isinstance(rows, list):
+        raise ValueError(Errors.E101.format(path=path, found=type(rows).__name__))
+    for i, row in enumerate(rows):
+        if not (isinstance(row, list) and len(row) == 3 and all(isinstance(x, str) for x in row)):
+            raise ValueError(Errors.E101.format(path=path, found=f"{str(row)[:80]} in row {i}"))
+    return Facts((row[0], row[1], row[2]) for row in rows)
+
+
+def facts_of(relations: Iterable[Relation]) -> Facts:
+    """The facts that these relations state: every name of the head with every name of the tail."""
+    return Facts(
+        (h.text, t.text, r.label_) for r in relations for h in r.head.mentions for t in r.tail.mentions
+    )
+
+
+def squeeze(name: str) -> str:
+    return "".join(name.split())
