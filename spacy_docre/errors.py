@@ -32,7 +32,9 @@ class Errors(metaclass=_Messages):
         "The evidence {evidence!r} of {head!r} -{label}-> {tail!r} is not a list of token ranges "
         "(start, end) within the document's {n_tokens} tokens."
     )
-    E008 = "doc._.{attr} can't be changed in place: it is a view. Assign a new list to it instead."
+    E008 = "The score of {head!r} -{label}-> {tail!r} is {score!r}; expected a probability in [0, 1]."
+    E009 = "{n_ids} ids for {n_entities} entities: give one non-empty id for each."
+    E010 = "Entity {id!r} has a mention without tokens ({start}, {end})."
 
     # Reading and writing corpora
     E020 = "{place}: {problem}"
@@ -41,18 +43,21 @@ class Errors(metaclass=_Messages):
         "them with `python -m spacy docre convert`."
     )
     E022 = "Can't read {path}: {problem}. Is it a .spacy file, written completely?"
-    E023 = (
-        "{path} already exists and is not empty. Choose another output, delete it first, or pass --overwrite."
-    )
+    E023 = "{path} already exists and is not empty. Choose another output, delete it first, or pass --overwrite."
     E024 = "No file to convert: {path} does not exist."
     E025 = (
         "Can't tell what to convert from {source} to {target}. Expected DocRED JSON (.json) to .spacy or a "
         "folder, or .spacy (a file or a folder) to .json."
     )
     E026 = "the label {label!r} is not among the names given with --labels; add it there, or leave --labels out"
-    E027 = (
-        "{n_invalid} of {n_docs} documents are invalid, and none could be converted. The first: {first}"
+    E027 = "{n_invalid} of {n_docs} documents are invalid, and none could be converted. The first: {first}"
+
+    E028 = (
+        "{path} holds more than .spacy files ({found}), so it will not be replaced. Choose another output, or "
+        "move those first."
     )
+    E029 = "{title!r}: the label {label!r} is not among the readable names given with --labels."
+    E030 = "{path}: two labels have the name {name!r}, so names can't be turned back into labels."
 
     # Model
     E040 = (
@@ -82,9 +87,7 @@ class Errors(metaclass=_Messages):
     )
     E044 = "hidden_width ({width}) must be a multiple of {name} ({value})."
     E045 = "Unknown precision {precision!r}. Expected one of {expected}."
-    E046 = (
-        "The saved weights do not fit this model: {problem}. Was the pipeline's config changed after training?"
-    )
+    E046 = "The saved weights do not fit this model: {problem}. Was the pipeline's config changed after training?"
     E047 = "Unknown threshold_column {value!r}. Expected 'learned' or 'zero'."
 
     # Component
@@ -119,9 +122,7 @@ class Errors(metaclass=_Messages):
     E081 = "{name} must be {expected}, got {value!r}."
 
     # Losses
-    E090 = (
-        "margins {margins} and targets {targets} must have the same shape (n_pairs, n_labels)."
-    )
+    E090 = "margins {margins} and targets {targets} must have the same shape (n_pairs, n_labels)."
     E091 = "The mask has shape {mask}; expected one value per pair: ({n_pairs},)."
     E092 = "{loss}: {name} must be {expected}, got {value!r}."
 

@@ -36,24 +36,30 @@ def make_entity(id_: str, mentions: Sequence[Span]) -> Entity:
     return Entity(id=id_, label=label, mentions=tuple(mentions), name=name, kb_id=kb_id)
 
 
-def set_entities(
-    doc: Doc, entities: Iterable[Sequence[Span] | Entity], *, ids: Sequence[str] | None = None
-) -> None:
+def set_entities(doc: Doc, entities: Iterable[Sequence[Span] | Entity], *, ids: Sequence[str] | None = None) -> None:
     """Set the document's entities by hand: one sequence of Spans for each.
 
     The Spans' `label_` is the entity type and `kb_id_` the knowledge-base id. Ids are "0", "1", …
     in the given order, unless `ids` names them. Mentions may overlap.
 
-    Raises ValueError for an entity without mention and for an id that is given twice.
+    Raises ValueError, with nothing changed, for an entity without mention, a mention without tokens, and
+    ids that are empty, given twice, or not one for each entity.
     """
+    entities = list(entities)
+    if ids is None:
+        ids = [e.id if isinstance(e, Entity) else str(i) for i, e in enumerate(entities)]
+    names = [str(id_) for id_ in ids]
+    if len(names) != len(entities) or not all(names):
+        raise ValueError(Errors.E009.format(n_ids=sum(map(bool, names)), n_entities=len(entities)))
     spans: list[Span] = []
     seen: set[str] = set()
-    for i, entity in enumerate(entities):
+    for id_, entity in zip(names, entities):
         mentions = entity.mentions if isinstance(entity, Entity) else entity
-        default = entity.id if isinstance(entity, Entity) else str(i)
-        id_ = ids[i] if ids is not None else default
         if not mentions:
             raise ValueError(Errors.E005.format(id=id_))
+        for m in mentions:
+            if m.start >= m.end:
+                raise ValueError(Errors.E010.format(id=id_, start=m.start, end=m.end))
         if id_ in seen:
             raise ValueError(Errors.E006.format(id=id_))
         seen.add(id_)
@@ -81,6 +87,5 @@ def entities_or_ents(doc: Doc) -> tuple[Entity, ...]:
         return get_entities(doc)
     groups = group_by_name(doc.ents)
     return tuple(
-        make_entity(str(i), [copy_span(doc, m, str(i)) for m in mentions])
-        for i, mentions in enumerate(groups)
+        make_entity(str(i), [copy_span(doc, m, str(i)) for m in mentions]) for i, mentions in enumerate(groups)
     )

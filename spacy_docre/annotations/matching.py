@@ -21,11 +21,12 @@ def match_entities(
 ) -> dict[str, str]:
     """Ids of `entities` -> ids of `others`, one to one; those without a partner are left out.
 
-    First entities with the same mentions (and the same id, or else type); then, unless `strict`, those that
-    share most mentions.
+    First entities of the same type with the same mentions (and the same id, if there are several such);
+    then, unless `strict`, those that share most mentions, whatever their type.
     """
     spans, other_spans = mention_spans(doc, entities, other_doc, others)
-    same_id = {id_: id_ for id_ in spans if spans[id_] == other_spans.get(id_)}
+    types, other_types = {e.id: e.label for e in entities}, {e.id: e.label for e in others}
+    same_id = {id_: id_ for id_ in spans if spans[id_] == other_spans.get(id_) and types[id_] == other_types[id_]}
     if len(same_id) == len(entities):
         return same_id
     matches = dict(same_id)
@@ -41,9 +42,7 @@ def match_entities(
     return matches if strict else match_by_overlap(spans, other_spans, matches)
 
 
-def match_by_overlap(
-    spans: dict[str, Spans], others: dict[str, Spans], matches: dict[str, str]
-) -> dict[str, str]:
+def match_by_overlap(spans: dict[str, Spans], others: dict[str, Spans], matches: dict[str, str]) -> dict[str, str]:
     """Add greedy one-to-one matches of the entities left, those with most mentions in common first."""
     taken = set(matches.values())
     owner: dict[tuple[int, int], list[str]] = {}

@@ -1,12 +1,12 @@
 """Relations of a Doc: plain data in `doc.user_data`, read and written only here."""
 
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 from spacy.tokens import Doc, Span
 
 from ..errors import Errors
-from ..types import TokenRange
 from .entities import get_entities
 from .views import Entity, Relation
 
@@ -47,10 +47,9 @@ def set_relations(doc: Doc, relations: Iterable[Any], *, status: str | None = No
     Raises ValueError, with nothing changed, for unknown entity ids, head = tail, bad evidence, or an
     unknown status.
     """
-    stored = [to_plain(rel) for rel in relations]
-    check_ids(stored, {e.id for e in get_entities(doc)})
-    for rel in stored:
-        check_relation(rel, len(doc))
+    plain = [to_plain(rel) for rel in relations]
+    check_ids(plain, {e.id for e in get_entities(doc)})
+    stored = [checked(rel, len(doc)) for rel in plain]
     if status is not None:
         set_label_status(doc, status)
     doc.user_data[RELATIONS_KEY] = stored
@@ -114,16 +113,9 @@ def to_plain(relation: Any) -> dict[str, Any]:
         "head": head.id if isinstance(head, Entity) else str(head),
         "label": label,
         "tail": tail.id if isinstance(tail, Entity) else str(tail),
-        "score": float(score),
-        "evidence": [to_range(e) for e in evidence],
+        "score": score,
+        "evidence": [[e.start, e.end] if isinstance(e, Span) else e for e in evidence or ()],
     }
-
-
-def to_range(evidence: Any) -> list[int]:
-    if isinstance(evidence, Span):
-        return [evidence.start, evidence.end]
-    start, end = evidence
-    return [int(start), int(end)]
 
 
 def check_ids(stored: Iterable[Mapping[str, Any]], known: Iterable[str]) -> None:
@@ -134,9 +126,21 @@ def check_ids(stored: Iterable[Mapping[str, Any]], known: Iterable[str]) -> None
         raise ValueError(Errors.E001.format(unknown=", ".join(map(repr, sorted(unknown))), known=names))
 
 
-def check_relation(rel: Mapping[str, Any], n_tokens: int) -> None:
+def checked(rel: Mapping[str, Any], n_tokens: int) -> dict[str, Any]:
+    """The relation with a float score and lists of ints as evidence. Raises ValueError for anything else."""
     if rel["head"] == rel["tail"]:
         raise ValueError(Errors.E002.format(id=rel["head"]))
-    ranges: list[TokenRange] = rel["evidence"]
-    if not all(0 <= start < end <= n_tokens for start, end in ranges):
+    score = rel["score"]
+    if not isinstance(score, (int, float)) or not 0 <= score <= 1:
+        raise ValueError(Errors.E008.format(**rel))
+    if not all(is_range(e, n_tokens) for e in rel["evidence"]):
         raise ValueError(Errors.E007.format(**{**rel, "n_tokens": n_tokens}))
+    return {**rel, "score": float(score), "evidence": [[int(i) for i in e] for e in rel["evidence"]]}
+
+
+def is_range(value: Any, n_tokens: int) -> bool:
+    """Whether `value` is (start, end) of at least one of the document's tokens."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        return False
+    start, end = value
+    return isinstance(start, Integral) and isinstance(end, Integral) and 0 <= start < end <= n_tokens

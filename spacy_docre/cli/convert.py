@@ -96,10 +96,10 @@ def convert_to_spacy(
     """
     from spacy.vocab import Vocab
 
-    if source.suffix == ".spacy" or source.is_dir():
-        raise ValueError(Errors.E025.format(source=source, target=target))
     if not source.exists():
         raise ValueError(Errors.E024.format(path=source))
+    if source.suffix == ".spacy" or source.is_dir() or target.suffix not in (".spacy", ""):
+        raise ValueError(Errors.E025.format(source=source, target=target))
     if status not in STATUSES:
         raise ValueError(Errors.E003.format(status=status, expected=", ".join(STATUSES)))
     result = Conversion()
@@ -108,9 +108,7 @@ def convert_to_spacy(
     def leave_out(error: CorpusError) -> None:
         result.left_out.append(str(error))
 
-    docs = read_docred(
-        source, Vocab(), status=status, names=names, on_invalid=leave_out if skip_invalid else None
-    )
+    docs = read_docred(source, Vocab(), status=status, names=names, on_invalid=leave_out if skip_invalid else None)
     docs = count(docs, result)
     with whole_or_nothing(target, overwrite=overwrite) as tmp:
         if target.suffix == ".spacy":
@@ -138,10 +136,15 @@ def convert_to_json(
     """.spacy file or folder to DocRED JSON: whole documents, or rows of a submission."""
     from spacy.vocab import Vocab
 
-    if source.suffix == ".json" or not (source.is_dir() or source.suffix == ".spacy"):
+    if not source.exists():
+        raise ValueError(Errors.E024.format(path=source))
+    if not (source.is_dir() or source.suffix == ".spacy"):
         raise ValueError(Errors.E025.format(source=source, target=target))
     names = read_names(labels)
     ids = {name: id_ for id_, name in names.items()} if names is not None else None
+    if names is not None and ids is not None and len(ids) < len(names):
+        twice = next(name for id_, name in names.items() if ids[name] != id_)
+        raise ValueError(Errors.E030.format(path=labels, name=twice))
     result = Conversion(n_files=1)
     vocab = Vocab()
     docs = count((doc for shard in find_shards(source) for doc in read_shard(shard, vocab)), result)
@@ -173,8 +176,11 @@ def read_names(path: Path | None) -> dict[str, str] | None:
         return None
     if not path.exists():
         raise ValueError(Errors.E024.format(path=path))
-    names = srsly.read_json(path)
-    if not isinstance(names, dict) or not all(isinstance(v, str) for v in names.values()):
+    try:
+        names = srsly.read_json(path)
+    except ValueError as err:
+        raise CorpusError(str(path), f"not valid JSON ({err})") from err
+    if not isinstance(names, dict) or not all(v and isinstance(v, str) for v in names.values()):
         raise CorpusError(str(path), 'expected an object of labels and names: {"P17": "country"}')
     return names
 

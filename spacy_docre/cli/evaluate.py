@@ -44,9 +44,7 @@ def evaluate_cli(
 
     setup_gpu(use_gpu)
     try:
-        scores = evaluate(
-            model, data, facts=facts, gold_entities=gold_entities, allow_incomplete=allow_incomplete
-        )
+        scores = evaluate(model, data, facts=facts, gold_entities=gold_entities, allow_incomplete=allow_incomplete)
     except (ValueError, OSError) as err:
         msg.fail("Can't evaluate", str(err))
         sys.exit(1)

@@ -93,12 +93,13 @@ class PairBatch:
         """Split an array of all pairs (n_pairs, …) into one for each document."""
         return np.split(rows, np.cumsum(self.n_pairs)[:-1]) if self.docs else []
 
-    def groups(self, *, max_cells: int, max_padding: float) -> Iterator[Ints]:
+    def groups(self, *, max_cells: int, max_padding: float, never_across: int = 0) -> Iterator[Ints]:
         """Indices of documents to be computed together, the small ones first.
 
         Documents without a pair are left out. A group has at most `max_cells` cells (entity × entity,
         padded to its largest document), unless it is one document, and at most `max_padding` of padding
-        (0.25: a quarter more cells than without).
+        (0.25: a quarter more cells than without). Documents with up to `never_across` entities are not mixed
+        with larger ones.
         """
         sizes = np.array([d.n_entities for d in self.docs], dtype=np.int64)
         group: list[int] = []
@@ -108,7 +109,8 @@ class PairBatch:
             if n < 2:
                 continue
             padded = (len(group) + 1) * n * n
-            if group and (padded > max_cells or padded > (1 + max_padding) * (cells + n * n)):
+            crossed = bool(group) and sizes[group[-1]] <= never_across < n
+            if group and (crossed or padded > max_cells or padded > (1 + max_padding) * (cells + n * n)):
                 yield np.array(group)
                 group, cells = [], 0
             group.append(int(i))

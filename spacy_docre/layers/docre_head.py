@@ -116,7 +116,14 @@ class DocREHead(nn.Module):
         chunks = []
         for i in range(0, n_entities, n_rows):
             rows = slice(i, i + n_rows)
-            args = (own[:, rows], attention[:, :, rows], own, attention, context, grid.distance_bucket[:, rows])
+            args = (
+                own[:, rows],
+                attention[:, :, rows],
+                own,
+                attention,
+                context,
+                grid.distance_bucket[:, rows],
+            )
             chunks.append(self._run(self.row_features, *args))
         return torch.cat(chunks, dim=1)
 

@@ -67,13 +67,13 @@ def build_docre_v1(
     head: Model = Model(
         "docre-head",
         forward_head,
-        attrs={"dropout_rate": 0.0, "max_pair_batch": max_pair_batch},
+        attrs={
+            "dropout_rate": 0.0,
+            "max_pair_batch": max_pair_batch,
+            "max_entities_for_axial": max_entities_for_axial,
+        },
         dims={"nI": None, "nO": None},
-        shims=[
-            PyTorchShim(
-                LazyHead(build_head), serialize_model=serialize_head, deserialize_model=deserialize_head
-            )
-        ],
+        shims=[PyTorchShim(LazyHead(build_head), serialize_model=serialize_head, deserialize_model=deserialize_head)],
     )
     return Model(
         "docre",
@@ -82,7 +82,10 @@ def build_docre_v1(
         layers=[tok2vec, head],
         dims={"nO": None},
         refs={"tok2vec": tok2vec, "head": head},
-        attrs={"vector_check": VectorCheck(), "max_entities_for_axial": max_entities_for_axial if axial else None},
+        attrs={
+            "vector_check": VectorCheck(),
+            "max_entities_for_axial": max_entities_for_axial if axial else None,
+        },
     )
 
 
@@ -148,15 +151,17 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
     return logits, backprop
 
 
-def forward_head(
-    model: Model, inputs: tuple[list[Floats2d], PairBatch], is_train: bool
-) -> tuple[PairLogits, Callable]:
+def forward_head(model: Model, inputs: tuple[list[Floats2d], PairBatch], is_train: bool) -> tuple[PairLogits, Callable]:
     """Token vectors (one array for each document) and their PairBatch to PairLogits."""
     vectors, batch = inputs
     shim = model.shims[0]
     flat = model.ops.xp.concatenate([v for v in vectors if len(v)], axis=0)
     tokens = xp2torch(flat, requires_grad=is_train, device=shim.device)
-    groups = batch.groups(max_cells=model.attrs["max_pair_batch"], max_padding=MAX_PADDING)
+    groups = batch.groups(
+        max_cells=model.attrs["max_pair_batch"],
+        max_padding=MAX_PADDING,
+        never_across=model.attrs["max_entities_for_axial"],
+    )
     grids = [to_torch(batch, group, shim.device) for group in groups]
     args = (tokens, grids, int(batch.n_pairs.sum()), model.attrs["dropout_rate"])
     logits, torch_backprop = shim(ArgsKwargs(args=args, kwargs={}), is_train)

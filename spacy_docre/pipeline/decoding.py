@@ -34,9 +34,7 @@ def decode(margins: NDArray, *, threshold: float, max_labels: int) -> tuple[NDAr
     return pairs[keep], labels[keep]
 
 
-def make_prediction(
-    entities: tuple[Entity, ...], pairs: NDArray, labels: NDArray, scores: NDArray
-) -> DocPrediction:
+def make_prediction(entities: tuple[Entity, ...], pairs: NDArray, labels: NDArray, scores: NDArray) -> DocPrediction:
     head, tail = off_diagonal(len(entities))
     rows = zip(head[pairs].tolist(), labels.tolist(), tail[pairs].tolist(), scores.tolist())
     return DocPrediction(entities, list(rows))

@@ -32,7 +32,7 @@ def create_corpus_v1(
         components (which must be among [training] annotating_components).
     shuffle: another order in each pass, the same for the same `seed`: of the files, and of the documents
         within a buffer. Only needed with max_epochs = -1; otherwise spaCy shuffles.
-    limit: read only the first documents; 0 reads all.
+    limit: read only so many documents; 0 reads all.
     """
     return Corpus(
         Path(path),

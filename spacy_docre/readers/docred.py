@@ -44,17 +44,15 @@ def read_docred(
             on_invalid(error)
 
 
-def make_doc(
-    record: Mapping[str, Any], vocab: Vocab, *, status: str, names: Mapping[str, str] | None = None
-) -> Doc:
+def make_doc(record: Mapping[str, Any], vocab: Vocab, *, status: str, names: Mapping[str, str] | None = None) -> Doc:
     """A Doc from one checked record: tokens, sentences, mentions, entities ("0", "1", …), relations."""
-    sents = [sent for sent in record["sents"]]
+    sents = record["sents"]
     starts = [0, *accumulate(len(sent) for sent in sents)]
     words = [word for sent in sents for word in sent]
     first_tokens = {start for start, sent in zip(starts, sents) if sent}
     doc = Doc(vocab, words=words, sent_starts=[i in first_tokens for i in range(len(words))])
     set_entities(doc, [[_mention(doc, m, starts) for m in entity] for entity in record["vertexSet"]])
-    doc.ents = filter_spans([span for span in doc.spans["docre_mentions"]])
+    doc.ents = filter_spans(doc.spans["docre_mentions"])
     doc.user_data[TITLE_KEY] = record["title"]
     labels = [] if status == NONE else record.get("labels", [])
     relations = (_relation(label, i, starts, names) for i, label in enumerate(labels))

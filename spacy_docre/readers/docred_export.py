@@ -5,7 +5,8 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import NONE, get_entities, get_label_status, get_relations, get_title
+from ..annotations import NONE, TITLE_KEY, get_entities, get_label_status, get_relations, get_title
+from ..errors import Errors
 
 
 def to_docred(doc: Doc, *, names: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def to_docred(doc: Doc, *, names: Mapping[str, str] | None = None) -> dict[str, 
     index = {e.id: i for i, e in enumerate(entities)}
     sent_of = [i for i, (start, end) in enumerate(sents) for _ in range(start, end)]
     record: dict[str, Any] = {
-        "title": get_title(doc),
+        "title": doc.user_data.get(TITLE_KEY, get_title(doc)),
         "sents": [[t.text for t in doc[start:end]] for start, end in sents],
         "vertexSet": [[_mention(m, sents, sent_of) for m in e.mentions] for e in entities],
     }
@@ -28,7 +29,7 @@ def to_docred(doc: Doc, *, names: Mapping[str, str] | None = None) -> dict[str, 
             {
                 "h": index[r.head.id],
                 "t": index[r.tail.id],
-                "r": names[r.label_] if names is not None else r.label_,
+                "r": rename(r.label_, names, get_title(doc)),
                 "evidence": evidence_sentences(r.evidence, sent_of),
             }
             for r in get_relations(doc)
@@ -51,6 +52,15 @@ def to_docred_predictions(doc: Doc, *, names: Mapping[str, str] | None = None) -
         }
         for label, score in zip(record.get("labels", []), scores)
     ]
+
+
+def rename(label: str, names: Mapping[str, str] | None, title: str) -> str:
+    """The relation id of a readable label. Raises ValueError if there is none."""
+    if names is None:
+        return label
+    if label not in names:
+        raise ValueError(Errors.E029.format(label=label, title=title))
+    return names[label]
 
 
 def sentence_ranges(doc: Doc, mentions: Iterable[Span] = ()) -> list[tuple[int, int]]:

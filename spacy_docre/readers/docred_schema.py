@@ -37,6 +37,8 @@ def _check_sentence(sent: Any, field: str) -> None:
     for i, token in enumerate(sent):
         if not isinstance(token, str):
             raise FieldError(f"{field}[{i}]", f"expected a token (str), got {kind(token)}")
+        if not token:
+            raise FieldError(f"{field}[{i}]", "the token is empty")
 
 
 def _check_entity(entity: Any, field: str, sents: list[list[str]]) -> None:
@@ -58,9 +60,7 @@ def _check_mention(mention: Any, field: str, sents: list[list[str]]) -> None:
         raise FieldError(f"{field}.pos", f"expected [start, end], two integers, got {pos}")
     n_tokens = len(sents[sent_id])
     if not 0 <= pos[0] < pos[1] <= n_tokens:
-        raise FieldError(
-            f"{field}.pos", f"{pos} is not within sentence {sent_id}, which has {n_tokens} tokens"
-        )
+        raise FieldError(f"{field}.pos", f"{pos} is not within sentence {sent_id}, which has {n_tokens} tokens")
 
 
 def _check_label(label: Any, field: str, n_entities: int, n_sents: int) -> None:
@@ -77,9 +77,7 @@ def _check_label(label: Any, field: str, n_entities: int, n_sents: int) -> None:
         raise FieldError(f"{field}.evidence", f"expected a list of sentence numbers, got {kind(evidence)}")
     for i, sent_id in enumerate(evidence):
         if not is_int(sent_id) or not 0 <= sent_id < n_sents:
-            raise FieldError(
-                f"{field}.evidence[{i}]", f"no sentence {sent_id!r}: the document has {n_sents} sentences"
-            )
+            raise FieldError(f"{field}.evidence[{i}]", f"no sentence {sent_id!r}: the document has {n_sents} sentences")
 
 
 def _get(record: Mapping[str, Any], key: str, type_: type, field: str) -> Any:
@@ -107,4 +105,6 @@ def is_int(value: Any) -> bool:
 
 
 def kind(value: Any) -> str:
-    return f"{type(value).__name__} {str(value)[:40]!r}" if not isinstance(value, (list, dict)) else type(value).__name__
+    return (
+        f"{type(value).__name__} {str(value)[:40]!r}" if not isinstance(value, (list, dict)) else type(value).__name__
+    )

@@ -33,6 +33,6 @@ def iter_json_array(path: Path) -> Iterator[Any]:
                 yield item
                 n_read += 1
         except (ijson.JSONError, UnicodeDecodeError) as err:
-            reason = str(err).splitlines()[0].strip() or type(err).__name__
+            reason = "not UTF-8" if "utf8" in str(err).lower() else str(err).splitlines()[0].strip()
             place = f"{path}, after document {n_read}" if n_read else str(path)
             raise CorpusError(place, f"not valid JSON, or cut off ({reason})") from err

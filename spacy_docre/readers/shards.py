@@ -1,6 +1,5 @@
 """Corpora as `.spacy` files: read shard by shard, written whole or not at all."""
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,8 +15,13 @@ from ..errors import Errors
 def find_shards(path: Path) -> list[Path]:
     """The `.spacy` files of a corpus, in order: `path` itself, or all below that folder."""
     if path.is_dir():
-        return sorted(p for p in path.rglob("*.spacy") if not p.name.startswith("."))
+        return sorted(p for p in path.rglob("*.spacy") if not is_hidden(p.relative_to(path)))
     return [path]
+
+
+def is_hidden(path: Path) -> bool:
+    """Temporary folders of a run that was killed start with a dot: what is in them may be half written."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
@@ -66,15 +70,25 @@ def whole_or_nothing(target: Path, *, overwrite: bool = False) -> Iterator[Path]
     """Give a temporary folder beside `target`; what lies there as `target.name` takes its place at the end.
 
     If the block fails, nothing is left behind and an older `target` stays as it was.
-    Raises FileExistsError if `target` has content and `overwrite` is off.
+    Raises FileExistsError if `target` has content and `overwrite` is off, or if it is a folder that holds
+    anything but .spacy files.
     """
-    exists = any(target.iterdir()) if target.is_dir() else target.exists()
-    if exists and not overwrite:
+    content = list(target.iterdir()) if target.is_dir() else []
+    if (content or target.is_file()) and not overwrite:
         raise FileExistsError(Errors.E023.format(path=target))
+    foreign = sorted(p.name for p in content if p.suffix != ".spacy")
+    if foreign:
+        raise FileExistsError(Errors.E028.format(path=target, found=", ".join(foreign[:5])))
+    created = [p for p in (target.parent, *target.parent.parents) if not p.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as tmp:
-        result = Path(tmp) / target.name
-        yield result
-        if target.is_dir():
-            shutil.rmtree(target)
-        result.replace(target)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as tmp:
+            result = Path(tmp) / target.name
+            yield result
+            if target.is_dir():
+                target.replace(Path(tmp) / "before")
+            result.replace(target)
+    except BaseException:
+        for folder in created:
+            folder.rmdir()
+        raise

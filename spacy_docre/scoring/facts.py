@@ -9,13 +9,13 @@ import srsly
 from ..annotations import Relation
 from ..errors import Errors
 
-Fact = tuple[str, str, str]  # (head name, tail name, label), names without white space
+Fact = tuple[str, str, str]  # (head name, tail name, label)
 
 
 class Facts:
     """A set of facts by name. Names are compared without white space: tokens and texts differ in it."""
 
-    def __init__(self, facts: Iterable[tuple[str, str, str]]) -> None:
+    def __init__(self, facts: Iterable[Fact]) -> None:
         self.facts = {(squeeze(head), squeeze(tail), label) for head, tail, label in facts}
 
     def __len__(self) -> int:
@@ -42,11 +42,9 @@ def read_facts(path: Path) -> Facts:
     return Facts((row[0], row[1], row[2]) for row in rows)
 
 
-def facts_of(relations: Iterable[Relation]) -> Facts:
+def facts_of(relations: Iterable[Relation]) -> set[Fact]:
     """The facts that these relations state: every name of the head with every name of the tail."""
-    return Facts(
-        (h.text, t.text, r.label_) for r in relations for h in r.head.mentions for t in r.tail.mentions
-    )
+    return {(h.text, t.text, r.label_) for r in relations for h in r.head.mentions for t in r.tail.mentions}
 
 
 def squeeze(name: str) -> str:

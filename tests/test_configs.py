@@ -1,0 +1,81 @@
+"""Every config trains through `python -m spacy train`, as it stands in the repo."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from spacy_docre import get_relations
+
+from .conftest import make_doc
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.cfg"))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_config_trains(config, encoder, tmp_path):
+    """`spacy train` learns two steps without --code, and the saved pipeline loads in a new process."""
+    corpus = tmp_path / "corpus.spacy"
+    DocBin(docs=[make_doc() for _ in range(4)], store_user_data=True).to_disk(corpus)
+    options = {
+        "paths.train": corpus,
+        "paths.dev": corpus,
+        "training.max_steps": 2,
+        "training.eval_frequency": 1,
+    }
+    if "[components.transformer]" in config.read_text(encoding="utf8"):
+        options["vars.encoder"] = encoder
+    settings = [str(x) for name, value in options.items() for x in (f"--{name}", value)]
+    output = tmp_path / "model"
+    train = [sys.executable, "-m", "spacy", "train", str(config), "-o", str(output), *settings]
+    done = subprocess.run(train, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "words/s" in done.stdout
+    load = f"import spacy; print(spacy.load({str(output / 'model-last')!r}).pipe_labels['docre_relations'])"
+    done = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "place of birth" in done.stdout
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_config_opens_with_its_card(config):
+    """Data, source, score, time and command: what a reader wants to know before running it."""
+    card = [line for line in config.read_text(encoding="utf8").split("[paths]")[0].splitlines() if line]
+    assert card
+    assert all(line.startswith("#") for line in card)
+    text = "\n".join(card)
+    for word in ("Data", "Source", "Score", "Time", "Command"):
+        assert f"# {word}" in text, f"{config.name}: the card lacks {word!r}"
+
+
+@pytest.mark.slow
+def test_transformer_config_learns(encoder, tmp_path):
+    """`spacy train` with a real small transformer learns the documents: the predictions are the gold."""
+    corpus = tmp_path / "corpus.spacy"
+    DocBin(docs=[make_doc() for _ in range(4)], store_user_data=True).to_disk(corpus)
+    options = {
+        "paths.train": corpus,
+        "paths.dev": corpus,
+        "vars.encoder": encoder,
+        "vars.precision": "float32",
+        "training.max_steps": 80,
+        "training.eval_frequency": 40,
+        "training.dropout": 0.0,
+        "training.optimizer.schedule": "null",
+        "training.optimizer.head_learn_rate": 0.002,
+    }
+    settings = [str(x) for name, value in options.items() for x in (f"--{name}", value)]
+    config = next(path for path in CONFIGS if path.stem == "docre_trf")
+    train = [sys.executable, "-m", "spacy", "train", str(config), "-o", str(tmp_path / "m"), *settings]
+    done = subprocess.run(train, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    nlp = spacy.load(tmp_path / "m" / "model-last")
+    gold = make_doc(nlp.vocab)
+    doc = gold.copy()
+    doc.user_data.clear()
+    doc = nlp(doc)
+    found = {(r.head.id, r.label_, r.tail.id) for r in get_relations(doc)}
+    assert found == {(r.head.id, r.label_, r.tail.id) for r in get_relations(gold)}
