@@ -142,5 +142,4 @@ def is_range(value: Any, n_tokens: int) -> bool:
     """Whether `value` is (start, end) of at least one of the document's tokens."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         return False
-    start, end = value
-    return isinstance(start, Integral) and isinstance(end, Integral) and 0 <= start < end <= n_tokens
+    return all(isinstance(i, Integral) for i in value) and 0 <= int(value[0]) < int(value[1]) <= n_tokens

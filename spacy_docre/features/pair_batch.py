@@ -59,7 +59,7 @@ class DocEntities:
 
     @cached_property
     def distances(self) -> Ints:
-        """Tokens between the nearest mentions of two entities (n_entities, n_entities); 0 if they overlap."""
+        """Tokens between the nearest mentions of two entities (n_entities, n_entities); 0 if they touch or overlap."""
         if not self.n_entities:
             return np.zeros((0, 0), dtype=np.int64)
         start, end = self.mention_start, self.mention_end
@@ -128,7 +128,7 @@ class EntityGrid:
     mention_entity: index of the entity, -1 for padding (n_docs, n_mentions)
     types: rows of the type embedding (n_docs, n_entities, N_TYPE_HASHES)
     entity_mask: which entities are there (n_docs, n_entities)
-    distance_bucket: 0 for overlap, then one more for each doubling (n_docs, n_entities, n_entities)
+    distance_bucket: 0 for touching or overlapping, then one more for each doubling (n_docs, n_entities, n_entities)
     pair_doc, pair_head, pair_tail: the cells that are pairs, document after document (n_pairs,)
     pair_row: place of each of those in the batch's PairLogits (n_pairs,)
     """

@@ -104,7 +104,8 @@ class DocREHead(nn.Module):
 
     def pair_features(self, tokens: Tensor, grid: GridTensors) -> Tensor:
         """-> (n_docs, n_entities, n_entities, hidden_width), for every cell, the diagonal too"""
-        padded = tokens[grid.tokens] * (grid.tokens >= 0).unsqueeze(-1)  # (n_docs, n_tokens, token_width)
+        there = (grid.tokens >= 0).unsqueeze(-1)
+        padded = torch.where(there, tokens[grid.tokens], 0.0)  # (n_docs, n_tokens, token_width)
         token_mask = (padded != 0).any(-1)
         entities, attention = self.read_entities(padded, token_mask, grid)
         own = self.entity_part(self.dropout(entities)).float()  # (n_docs, n_entities, 2 · hidden_width)

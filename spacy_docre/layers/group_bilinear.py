@@ -14,7 +14,7 @@ class GroupBilinear(nn.Module):
 
     def __init__(self, *, width: int, n_outputs: int, block_size: int) -> None:
         super().__init__()
-        if width % block_size:
+        if block_size < 1 or width % block_size:
             raise ValueError(Errors.E044.format(width=width, name="block_size", value=block_size))
         self.block_size = block_size
         self.output = nn.Linear(width * block_size, n_outputs)

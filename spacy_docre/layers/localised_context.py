@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ..errors import Errors
 from ..masking import masked_softmax
 
 
@@ -15,6 +16,8 @@ class EntityAttention(nn.Module):
 
     def __init__(self, *, token_width: int, n_heads: int, head_width: int, n_distances: int = 24) -> None:
         super().__init__()
+        if n_distances < 2:
+            raise ValueError(Errors.E081.format(name="n_distances", expected=">= 2", value=n_distances))
         self.n_heads = n_heads
         self.head_width = head_width
         self.query = nn.Linear(token_width, n_heads * head_width)
@@ -54,5 +57,6 @@ def pair_attention(head: Tensor, tail: Tensor) -> Tensor:
     ATLOP, eq. 10-11. head (n_docs, n_heads, n_rows, n_tokens), tail (n_docs, n_heads, n_entities, n_tokens)
     -> (n_docs, n_rows · n_entities, n_tokens); zeros where the two have nothing in common.
     """
-    both = torch.einsum("dkit,dkjt->dijt", head, tail).flatten(1, 2)
+    # Scaled by n_tokens, which the normalisation undoes: products of attentions are too small for float16.
+    both = torch.einsum("dkit,dkjt->dijt", head * head.shape[-1], tail).flatten(1, 2)
     return both / both.sum(-1, keepdim=True).clamp(min=1e-10)

@@ -20,7 +20,7 @@ def autocast(precision: str, device: torch.device):
     """A context in which matrix products run in `precision` on `device`.
 
     "auto" is bfloat16 where the processor has it, else float32. What a device can't do falls back to
-    float32 with one warning, so a model predicts on any machine.
+    bfloat16 or float32 with one warning, so a model predicts on any machine.
     """
     dtype = _resolve(precision, device.type)
     if dtype == torch.float32:

@@ -27,7 +27,7 @@ class BinaryCrossEntropy(MarginLoss):
         targets = targets * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
         # softplus(d) = -logsigmoid(-d), and softplus(-d) = softplus(d) - d: one of them for both sides.
         cost = -logsigmoid(-margins)
-        weight = 1 + (self.pos_weight - 1) * targets
+        weight = (1 - targets) + self.pos_weight * targets
         return (weight * cost - self.pos_weight * targets * margins).sum(-1)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
+from typing import cast
 
 import torch
 from spacy.tokens import Doc
@@ -12,6 +13,7 @@ from thinc.types import Floats2d
 from ..errors import Errors
 from ..features.pair_batch import PairBatch, build_grid
 from ..layers.docre_head import DocREHead, GridTensors
+from ..layers.localised_context import EntityAttention
 from ..layers.precision import check_precision
 from ..types import PairLogits
 from .lazy_head import LazyHead
@@ -27,7 +29,7 @@ MAX_PADDING = 0.25
 
 def build_docre_v1(
     tok2vec: Model[list[Doc], list[Floats2d]],
-    attention: PartBuilder,
+    attention: Callable[..., EntityAttention],
     pair_scorer: PartBuilder,
     axial: PartBuilder | None = None,
     hidden_width: int = 192,
@@ -93,7 +95,7 @@ def _build_head(
     *,
     token_width: int,
     n_labels: int,
-    attention: PartBuilder,
+    attention: Callable[..., EntityAttention],
     pair_scorer: PartBuilder,
     axial: PartBuilder | None,
     hidden_width: int,
@@ -154,7 +156,7 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
 def forward_head(model: Model, inputs: tuple[list[Floats2d], PairBatch], is_train: bool) -> tuple[PairLogits, Callable]:
     """Token vectors (one array for each document) and their PairBatch to PairLogits."""
     vectors, batch = inputs
-    shim = model.shims[0]
+    shim = cast(PyTorchShim, model.shims[0])
     flat = model.ops.xp.concatenate([v for v in vectors if len(v)], axis=0)
     tokens = xp2torch(flat, requires_grad=is_train, device=shim.device)
     groups = batch.groups(
@@ -169,10 +171,10 @@ def forward_head(model: Model, inputs: tuple[list[Floats2d], PairBatch], is_trai
     def backprop(d_logits: PairLogits) -> list[Floats2d]:
         d_torch = xp2torch(d_logits, device=shim.device)
         torch_backprop(ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": (d_torch,)}))
-        d_flat = torch2xp(tokens.grad)
+        d_flat = cast(Floats2d, torch2xp(cast(torch.Tensor, tokens.grad)))
         return unflatten(d_flat, vectors)
 
-    return torch2xp(logits.detach()), backprop
+    return cast(Floats2d, torch2xp(logits.detach())), backprop
 
 
 def to_torch(batch: PairBatch, group, device: torch.device) -> GridTensors:

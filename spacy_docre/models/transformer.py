@@ -2,11 +2,12 @@
 in any precision, with bounded memory in prediction."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from spacy.tokens import Doc
 from spacy_transformers.data_classes import FullTransformerBatch
 from spacy_transformers.layers import TransformerModel, split_trf_batch, trfs2arrays
+from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
@@ -44,7 +45,7 @@ def build_transformer_model_v1(
     )
     wrapper = model.layers[0]
     wrapper.shims[0] = PrecisionHFShim(
-        wrapper.shims[0]._hfmodel,
+        cast(HFShim, wrapper.shims[0])._hfmodel,
         precision=precision,
         max_batch_pieces=max_batch_pieces,
         grad_scaler_config={"enabled": precision == "float16"},

@@ -332,7 +332,7 @@ def batch_by_cost(docs: Sequence[Doc], max_cells: int) -> Iterator[list[Doc]]:
 def waits_for_width(model: Model) -> bool:
     """Whether the model listens to an encoder that has not told it the width of its vectors."""
     tok2vec = model.get_ref("tok2vec")
-    return tok2vec.has_ref("listener") and not tok2vec.get_ref("listener").has_dim("nO")
+    return bool(tok2vec.has_ref("listener")) and not tok2vec.get_ref("listener").has_dim("nO")
 
 
 @lru_cache

@@ -38,7 +38,7 @@ def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
 def write_shards(docs: Iterable[Doc], folder: Path, docs_per_shard: int) -> list[int]:
     """Write documents to `folder` as 00000.spacy, 00001.spacy, …; returns the documents in each."""
     docs = iter(docs)
-    counts = []
+    counts: list[int] = []
     while chunk := list(islice(docs, docs_per_shard)):
         write_shard(chunk, folder / f"{len(counts):05}.spacy")
         counts.append(len(chunk))

@@ -64,7 +64,8 @@ def make_tokens(docs: list[Doc]) -> Tensor:
 
 def run(head: DocREHead, docs: list[Doc], tokens: Tensor, max_cells: int = 4096, max_padding: float = MAX_PADDING):
     batch = PairBatch.from_docs(docs)
-    groups = batch.groups(max_cells=max_cells, max_padding=max_padding)
+    limit = head.max_entities_for_axial
+    groups = batch.groups(max_cells=max_cells, max_padding=max_padding, never_across=limit)
     grids = [to_torch(batch, group, torch.device("cpu")) for group in groups]
     return head(tokens, grids, int(batch.n_pairs.sum()))
 

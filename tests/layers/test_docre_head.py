@@ -169,7 +169,6 @@ def test_large_documents_go_without_axial_attention():
         assert not torch.allclose(run(limited, docs, tokens), run(different, docs, tokens), atol=1e-3)
 
 
-@pytest.mark.xfail(strict=True, reason="the limit is compared with the padded size of the group")
 def test_axial_attention_does_not_depend_on_the_other_documents():
     head, docs = make_head(max_entities_for_axial=10), [make_doc(10), make_doc(11, seed=1)]
     tokens = make_tokens(docs)
