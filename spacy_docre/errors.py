@@ -79,7 +79,7 @@ class Errors(metaclass=_Messages):
         "or use vectors that need no other component:\n\n"
         '    nlp.add_pipe("docre_relations", config={{"model": {{"tok2vec": {{"@architectures": '
         '"spacy.HashEmbedCNN.v2", "width": 96, "depth": 4, "embed_size": 2000, "window_size": 1, '
-        '"maxout_pieces": 3, "subword_features": true, "pretrained_vectors": null}}}}}})'
+        '"maxout_pieces": 3, "subword_features": True, "pretrained_vectors": None}}}}}})'
     )
     E043 = (
         "The head of the model is not built yet: it needs {missing}. Call nlp.initialize() with "
@@ -132,6 +132,7 @@ class Errors(metaclass=_Messages):
         "Score complete documents only, or allow it: allow_incomplete = true in the scorer, "
         "--allow-incomplete on the command line."
     )
+    E102 = "{model} has no docre_relations component, so there is nothing to evaluate. Its pipeline: {pipeline}."
     E101 = "{path}: can't read facts. Expected JSON: [[head name, tail name, label], …]; found {found}."
 
 

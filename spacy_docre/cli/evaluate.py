@@ -8,6 +8,7 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..errors import Errors
 from .app import app
 
 TITLES = {
@@ -79,6 +80,8 @@ def evaluate(
 
     known = read_facts(facts) if facts is not None else None
     nlp = load_model(model)
+    if all(nlp.get_pipe_meta(name).factory != "docre_relations" for name in nlp.pipe_names):
+        raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(nlp.pipe_names) or "empty"))
     corpus = create_corpus_v1(data, gold_tokens=gold_entities, gold_entities=gold_entities)
     examples = list(corpus(nlp))
     start = time.perf_counter()

@@ -59,7 +59,7 @@ class MixedTargets:
             rows, columns = positive_cells(doc, reference, label_index)
             values[first_row + rows, columns] = 1
             status = get_label_status(reference)
-            if status != COMPLETE and self.mode == "positives_only":
+            if status != COMPLETE and n_pairs and self.mode == "positives_only":
                 self._count(status)
                 known[first_row : first_row + n_pairs] = values[first_row : first_row + n_pairs] > 0
             first_row += n_pairs

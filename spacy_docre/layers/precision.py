@@ -28,6 +28,11 @@ def autocast(precision: str, device: torch.device):
     return torch.autocast(device_type=device.type, dtype=dtype)
 
 
+def needs_scaling(precision: str) -> bool:
+    """Whether gradients need scaling: only in float16, and where the device really computes in it."""
+    return precision == "float16" and torch.cuda.is_available()
+
+
 @lru_cache
 def _resolve(precision: str, device_type: str) -> torch.dtype:
     check_precision(precision)

@@ -7,14 +7,14 @@ from typing import cast
 
 import torch
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, Model, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from thinc.api import ArgsKwargs, Model, PyTorchGradScaler, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import Floats2d
 
 from ..errors import Errors
 from ..features.pair_batch import PairBatch, build_grid
 from ..layers.docre_head import DocREHead, GridTensors
 from ..layers.localised_context import EntityAttention
-from ..layers.precision import check_precision
+from ..layers.precision import check_precision, needs_scaling
 from ..types import PairLogits
 from .lazy_head import LazyHead
 from .parts import PartBuilder
@@ -75,7 +75,14 @@ def build_docre_v1(
             "max_entities_for_axial": max_entities_for_axial,
         },
         dims={"nI": None, "nO": None},
-        shims=[PyTorchShim(LazyHead(build_head), serialize_model=serialize_head, deserialize_model=deserialize_head)],
+        shims=[
+            PyTorchShim(
+                LazyHead(build_head),
+                grad_scaler=PyTorchGradScaler(needs_scaling(precision)),
+                serialize_model=serialize_head,
+                deserialize_model=deserialize_head,
+            )
+        ],
     )
     return Model(
         "docre",
@@ -117,6 +124,8 @@ def _build_head(
 
 def init(model: Model, X: Sequence[Doc] | None = None, Y=None) -> None:
     """Build the head: its outputs must have been set (nO), the width of the tokens is tok2vec's."""
+    if waits_for_encoder(model):
+        raise ValueError(Errors.E042.format(name="docre_relations"))
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
     tok2vec.initialize(X=X)
     width = token_width(tok2vec)
@@ -125,8 +134,14 @@ def init(model: Model, X: Sequence[Doc] | None = None, Y=None) -> None:
     head.set_dim("nI", width, force=True)
     head.set_dim("nO", model.get_dim("nO"), force=True)
     lazy_head = head.shims[0]._model
-    lazy_head.build(token_width=width, n_labels=model.get_dim("nO") - 1)
+    lazy_head.build(new_weights=True, token_width=width, n_labels=model.get_dim("nO") - 1)
     lazy_head.to(get_torch_default_device())
+
+
+def waits_for_encoder(model: Model) -> bool:
+    """Whether the model listens to an encoder that has not told it the width of its vectors."""
+    tok2vec = model.get_ref("tok2vec")
+    return bool(tok2vec.has_ref("listener")) and not tok2vec.get_ref("listener").has_dim("nO")
 
 
 def token_width(tok2vec: Model) -> int | None:

@@ -21,10 +21,10 @@ class LazyHead(nn.Module):
         self.docre_head: DocREHead | None = None
         self.sizes: dict[str, int] | None = None
 
-    def build(self, *, token_width: int, n_labels: int) -> None:
-        """Build the head with new weights, unless it has these sizes already."""
+    def build(self, *, token_width: int, n_labels: int, new_weights: bool = False) -> None:
+        """Build the head, unless it has these sizes already and no new weights are wanted."""
         sizes = {"token_width": token_width, "n_labels": n_labels}
-        if sizes != self.sizes:
+        if new_weights or sizes != self.sizes:
             self.docre_head = self.build_head(**sizes)
             self.sizes = sizes
 

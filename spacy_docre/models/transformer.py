@@ -11,7 +11,7 @@ from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
-from ..layers.precision import check_precision
+from ..layers.precision import check_precision, needs_scaling
 from .hf_shim import PrecisionHFShim
 
 NAME = "spacy-docre.TransformerModel.v1"
@@ -41,14 +41,14 @@ def build_transformer_model_v1(
         tokenizer_config,
         transformer_config,
         mixed_precision=False,
-        grad_scaler_config={"enabled": precision == "float16"},
+        grad_scaler_config={"enabled": needs_scaling(precision)},
     )
     wrapper = model.layers[0]
     wrapper.shims[0] = PrecisionHFShim(
         cast(HFShim, wrapper.shims[0])._hfmodel,
         precision=precision,
         max_batch_pieces=max_batch_pieces,
-        grad_scaler_config={"enabled": precision == "float16"},
+        grad_scaler_config={"enabled": needs_scaling(precision)},
     )
     model.attrs["replace_listener_cfg"] = replace_listener_cfg
     return model

@@ -23,11 +23,11 @@ def deserialize_head(model: LazyHead, data: bytes, device: torch.device) -> nn.M
     """
     sizes = read_sizes(data)
     if sizes is not None:
-        model.build(**sizes)
+        model.build(token_width=sizes["token_width"], n_labels=sizes["n_labels"])
     try:
         model.load_state_dict(load(data))
     except RuntimeError as err:
-        raise ValueError(Errors.E046.format(problem=str(err))) from err
+        raise ValueError(Errors.E046.format(problem=" ".join(str(err).split()).rstrip("."))) from err
     return model.to(device)
 
 

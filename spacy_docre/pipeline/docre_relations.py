@@ -1,9 +1,7 @@
 """Component `docre_relations`: relations between the entities of whole documents."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import minibatch
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate, to_numpy
+from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy
 
 from ..annotations import (
     COMPLETE,
@@ -31,70 +29,18 @@ from ..errors import Errors
 from ..features.pair_batch import PairBatch
 from ..features.targets import MixedTargets
 from ..losses import MarginLoss
+from ..models.docre import waits_for_encoder
 from ..training.gradient import loss_and_gradient
 from ..types import PairLogits
+from .batching import MAX_CELLS, batch_by_cost, single_thread_in_workers
+from .config import default_config
 from .decoding import DocPrediction, decode, make_prediction
-
-MAX_CELLS = 16384  # entity × entity cells of documents predicted together; their logits take 400 bytes each
-
-DEFAULT_CONFIG = """
-[docre_relations]
-threshold_offset = 0.0
-max_labels_per_pair = 4
-relations_attr = "relations"
-
-[docre_relations.model]
-@architectures = "spacy-docre.DocRE.v1"
-hidden_width = 192
-threshold_column = "learned"
-max_pair_batch = 4096
-max_entities_for_axial = 512
-precision = "float32"
-
-[docre_relations.model.tok2vec]
-@architectures = "spacy-transformers.TransformerListener.v1"
-grad_factor = 1.0
-upstream = "*"
-
-[docre_relations.model.tok2vec.pooling]
-@layers = "reduce_mean.v1"
-
-[docre_relations.model.attention]
-@architectures = "spacy-docre.EntityAttention.v1"
-n_heads = 8
-head_width = 48
-n_distances = 24
-
-[docre_relations.model.pair_scorer]
-@architectures = "spacy-docre.GroupBilinear.v1"
-block_size = 16
-
-[docre_relations.model.axial]
-@architectures = "spacy-docre.AxialAttention.v1"
-n_layers = 2
-n_heads = 8
-hidden_factor = 2
-
-[docre_relations.loss]
-@losses = "spacy-docre.AdaptiveFocal.v1"
-gamma = 1.0
-plus_one = true
-
-[docre_relations.targets]
-@misc = "spacy-docre.MixedTargets.v1"
-mode = "positives_only"
-
-[docre_relations.scorer]
-@scorers = "spacy-docre.relation_scorer.v1"
-facts = null
-allow_incomplete = false
-"""
 
 
 @Language.factory(
     "docre_relations",
     assigns=["doc._.relations", "doc._.docre_entities", "doc.spans"],
-    default_config=Config().from_str(DEFAULT_CONFIG)["docre_relations"],
+    default_config=default_config(),
     default_score_weights={
         "rel_micro_f": 1.0,
         "rel_micro_p": None,
@@ -307,36 +253,8 @@ class DocRERelations(TrainablePipe):
     def _require_model(self) -> None:
         """Say what is missing before the first prediction or update."""
         if not self.model.has_dim("nO"):
-            missing = Errors.E042 if waits_for_width(self.model) else Errors.E065
+            missing = Errors.E042 if waits_for_encoder(self.model) else Errors.E065
             raise ValueError(missing.format(name=self.name))
         found, expected = self.model.get_dim("nO"), 1 + len(self.labels)
         if found != expected:
             raise ValueError(Errors.E040.format(found=found, n_labels=len(self.labels), expected=expected))
-
-
-def batch_by_cost(docs: Sequence[Doc], max_cells: int) -> Iterator[list[Doc]]:
-    """The documents by number of entities, in batches of at most `max_cells` cells, or one document."""
-    sized = sorted(((len(entities_or_ents(doc)), i) for i, doc in enumerate(docs)))
-    batch: list[Doc] = []
-    cells = 0
-    for n_entities, i in sized:
-        if batch and cells + n_entities**2 > max_cells:
-            yield batch
-            batch, cells = [], 0
-        batch.append(docs[i])
-        cells += n_entities**2
-    if batch:
-        yield batch
-
-
-def waits_for_width(model: Model) -> bool:
-    """Whether the model listens to an encoder that has not told it the width of its vectors."""
-    tok2vec = model.get_ref("tok2vec")
-    return bool(tok2vec.has_ref("listener")) and not tok2vec.get_ref("listener").has_dim("nO")
-
-
-@lru_cache
-def single_thread_in_workers() -> None:
-    """`nlp.pipe(n_process=2)` hangs when torch has several threads in forked processes."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,14 @@ def create_relation_scorer_v1(
     """
     known = read_facts(Path(facts)) if facts else None
 
-    def relation_scorer(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
-        return score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
+    return partial(score_examples, facts=known, allow_incomplete=allow_incomplete)
 
-    return relation_scorer
+
+def score_examples(
+    examples: Iterable[Example], *, facts: Facts | None, allow_incomplete: bool, **_: Any
+) -> dict[str, Any]:
+    """`score_relations`, as spaCy calls a scorer: with settings of its own, which are not needed here."""
+    return score_relations(examples, facts=facts, allow_incomplete=allow_incomplete)
 
 
 def score_relations(
@@ -132,8 +137,10 @@ def is_intra(relation: Relation, sentence_of: list[int]) -> bool:
 def count_evidence(
     counts: Counts, gold: dict[Key, Relation], predicted: dict[Key, Relation], sentence_of: list[int]
 ) -> None:
-    """Evidence sentences as the DocRED evaluation counts them, over gold facts that have some, and the
-    predictions that are not gold facts without any."""
+    """Evidence sentences, over gold facts that have some and predictions that are no gold facts.
+
+    The DocRED evaluation also counts, as wrong, evidence predicted for gold facts that nobody gave any.
+    """
     for key in gold.keys() | predicted.keys():
         right = evidence_of(gold[key], sentence_of) if key in gold else set()
         if key in gold and not right:

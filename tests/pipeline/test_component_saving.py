@@ -87,9 +87,9 @@ print("same")
 """
 
 
-def test_worker_processes_predict_the_same_and_end(trained, tmp_path, request):
+def test_worker_processes_predict_the_same_and_end(trf_nlp, tmp_path, request):
     """Two torch threads and a forward pass in the parent: forked workers hung on exactly this."""
-    trained.to_disk(tmp_path / "saved")
+    trf_nlp.to_disk(tmp_path / "saved")
     command = [sys.executable, "-c", WORKERS, str(tmp_path / "saved"), str(request.config.rootpath)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
