@@ -92,9 +92,9 @@ class Errors(metaclass=_Messages):
 
     # Component
     E060 = (
-        "Can't add the label {label!r}: the model of {name!r} already has {n_labels} outputs, and a "
-        "trained head can't grow. Make a new component with all labels, and start from this one's weights: "
-        "nlp.initialize() with a label file or with data that has the new label."
+        "Can't add the label {label!r}: the model of {name!r} is initialised, and a trained head can't grow. Replace "
+        "the component (nlp.remove_pipe({name!r}), nlp.add_pipe('docre_relations')), call nlp.initialize() with all "
+        "labels, and train it; a trained encoder can be kept."
     )
     E061 = (
         "No relation label for {name!r}: the training data has no relation in {n_docs} documents. Set them with "
@@ -133,6 +133,7 @@ class Errors(metaclass=_Messages):
         "--allow-incomplete on the command line."
     )
     E102 = "{model} has no docre_relations component, so there is nothing to evaluate. Its pipeline: {pipeline}."
+    E103 = "No relation in the documents of {path}, so there are no facts to write."
     E101 = "{path}: can't read facts. Expected JSON: [[head name, tail name, label], …]; found {found}."
 
 

@@ -76,7 +76,8 @@ def group_by_name(spans: Iterable[Span]) -> list[list[Span]]:
     """Group mentions with the same knowledge-base id, or else the same text and type."""
     groups: dict[tuple[str, ...], list[Span]] = {}
     for span in spans:
-        key = (span.kb_id_,) if span.kb_id_ else (span.text, span.label_)
+        linked = span.kb_id_ not in ("", "NIL")  # what spaCy's entity linker writes for "not found"
+        key = ("kb_id", span.kb_id_) if linked else ("name", span.text, span.label_)
         groups.setdefault(key, []).append(span)
     return list(groups.values())
 

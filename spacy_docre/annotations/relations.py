@@ -1,7 +1,7 @@
 """Relations of a Doc: plain data in `doc.user_data`, read and written only here."""
 
 from collections.abc import Iterable, Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from spacy.tokens import Doc, Span
@@ -131,7 +131,7 @@ def checked(rel: Mapping[str, Any], n_tokens: int) -> dict[str, Any]:
     if rel["head"] == rel["tail"]:
         raise ValueError(Errors.E002.format(id=rel["head"]))
     score = rel["score"]
-    if not isinstance(score, (int, float)) or not 0 <= score <= 1:
+    if not isinstance(score, Real) or not 0 <= float(score) <= 1:
         raise ValueError(Errors.E008.format(**rel))
     if not all(is_range(e, n_tokens) for e in rel["evidence"]):
         raise ValueError(Errors.E007.format(**{**rel, "n_tokens": n_tokens}))

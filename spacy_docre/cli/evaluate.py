@@ -75,8 +75,9 @@ def evaluate(
     from tqdm import tqdm
 
     from ..readers.corpus import create_corpus_v1
+    from ..readers.shards import without_hidden_states
     from ..scoring.facts import read_facts
-    from ..scoring.relation_scorer import score_relations
+    from ..scoring.relation_scorer import require_complete, score_relations
 
     known = read_facts(facts) if facts is not None else None
     nlp = load_model(model)
@@ -84,10 +85,12 @@ def evaluate(
         raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(nlp.pipe_names) or "empty"))
     corpus = create_corpus_v1(data, gold_tokens=gold_entities, gold_entities=gold_entities)
     examples = list(corpus(nlp))
+    if not allow_incomplete:
+        require_complete(examples)
     start = time.perf_counter()
     docs = nlp.pipe(eg.predicted for eg in examples)
     for eg, doc in zip(examples, tqdm(docs, total=len(examples), unit=" docs", disable=None, leave=False)):
-        eg.predicted = doc
+        eg.predicted = without_hidden_states(doc)
     seconds = time.perf_counter() - start
     scores = score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
     scores["words_per_second"] = sum(len(eg.predicted) for eg in examples) / seconds

@@ -35,10 +35,10 @@ def write_facts(corpus: Path, output: Path, *, overwrite: bool = False) -> int:
     from ..scoring.facts import facts_of
 
     vocab = Vocab()
-    docs = (doc for shard in find_shards(corpus) for doc in read_shard(shard, vocab))
+    docs = [doc for shard in find_shards(corpus) for doc in read_shard(shard, vocab)]
     facts = sorted({fact for doc in docs for fact in facts_of(get_relations(doc))})
     if not facts:
-        raise ValueError(Errors.E021.format(path=corpus))
+        raise ValueError((Errors.E103 if docs else Errors.E021).format(path=corpus))
     with whole_or_nothing(output, overwrite=overwrite) as tmp:
         write_json_array(facts, tmp)
     return len(facts)

@@ -12,7 +12,6 @@ from ..annotations import Entity, entities_or_ents
 
 Ints = NDArray[np.int64]
 N_TYPE_HASHES = 4  # rows of the type embedding that one entity type adds up
-MAX_DISTANCE = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class DocEntities:
             entities = entities_or_ents(doc)
         mentions = [(m.start, m.end, i) for i, e in enumerate(entities) for m in e.mentions]
         columns = np.array(mentions, dtype=np.int64).reshape(-1, 3)
-        types = [doc.vocab.strings.add(e.label) if e.label else 0 for e in entities]
+        types = [doc.vocab.strings[e.label] if e.label else 0 for e in entities]
         return cls(
             n_tokens=len(doc),
             ids=tuple(e.id for e in entities),
@@ -93,26 +92,30 @@ class PairBatch:
         """Split an array of all pairs (n_pairs, …) into one for each document."""
         return np.split(rows, np.cumsum(self.n_pairs)[:-1]) if self.docs else []
 
-    def groups(self, *, max_cells: int, max_padding: float, never_across: int = 0) -> Iterator[Ints]:
+    def groups(self, *, max_cells: int, max_tokens: int, max_padding: float, never_across: int = 0) -> Iterator[Ints]:
         """Indices of documents to be computed together, the small ones first.
 
         Documents without a pair are left out. A group has at most `max_cells` cells (entity × entity,
-        padded to its largest document), unless it is one document, and at most `max_padding` of padding
+        padded to its largest document) and `max_tokens` tokens (padded too), unless it is one document, and at
+        most `max_padding` of padding
         (0.25: a quarter more cells than without). Documents with up to `never_across` entities are not mixed
         with larger ones.
         """
         sizes = np.array([d.n_entities for d in self.docs], dtype=np.int64)
+        lengths = np.array([d.n_tokens for d in self.docs], dtype=np.int64)
         group: list[int] = []
-        cells = 0
-        for i in np.argsort(sizes, kind="stable"):
-            n = int(sizes[i])
+        cells = longest = 0
+        for i in np.lexsort((lengths, sizes)):
+            n, longest = int(sizes[i]), max(longest, int(lengths[i]))
             if n < 2:
                 continue
             padded = (len(group) + 1) * n * n
             crossed = bool(group) and sizes[group[-1]] <= never_across < n
-            if group and (crossed or padded > max_cells or padded > (1 + max_padding) * (cells + n * n)):
+            too_long = (len(group) + 1) * longest > max_tokens
+            too_large = padded > max_cells or padded > (1 + max_padding) * (cells + n * n)
+            if group and (crossed or too_long or too_large):
                 yield np.array(group)
-                group, cells = [], 0
+                group, cells, longest = [], 0, int(lengths[i])
             group.append(int(i))
             cells += n * n
         if group:

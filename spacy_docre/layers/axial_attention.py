@@ -47,6 +47,10 @@ class AxialBlock(nn.Module):
             nn.Linear(hidden_factor * width, width),
         )
         self.dropout = nn.Dropout(0.0)
+        # The block starts as the identity: at first each pair keeps its own features.
+        for linear in (self.rows.output, self.columns.output, self.feed_forward[-1]):
+            nn.init.zeros_(linear.weight)
+            nn.init.zeros_(linear.bias)
 
     def forward(self, grid: Tensor, mask: Tensor | None) -> Tensor:
         """grid (n_docs, n_entities, n_entities, width), mask (n_docs, n_entities) -> like grid"""

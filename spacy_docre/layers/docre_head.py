@@ -65,6 +65,7 @@ class DocREHead(nn.Module):
         self.entity_part = nn.Linear(token_width + type_width, 2 * hidden_width)
         self.context_part = nn.Linear(token_width, 2 * hidden_width, bias=False)
         self.distance = nn.Embedding(n_distances, hidden_width)
+        self.pair_norm = nn.LayerNorm(hidden_width)
         self.norm = nn.LayerNorm(hidden_width)
         self.classifier = nn.Linear(hidden_width, n_labels + learned_threshold)
         self.dropout = nn.Dropout(0.0)
@@ -73,7 +74,10 @@ class DocREHead(nn.Module):
         self.max_pair_batch = max_pair_batch
         self.max_entities_for_axial = max_entities_for_axial
         self.precision = precision
-        nn.init.normal_(self.types.weight, std=0.1)
+        # Wide enough that tanh and the products of the bilinear form are at work from the first step.
+        for linear in (self.entity_part, self.context_part):
+            nn.init.normal_(linear.weight, std=1.5 * linear.in_features**-0.5)
+        nn.init.normal_(self.types.weight, std=0.5)
         nn.init.normal_(self.distance.weight, std=0.02)
 
     def set_dropout(self, rate: float) -> None:
@@ -153,7 +157,7 @@ class DocREHead(nn.Module):
         z_head = torch.tanh(head.chunk(2, -1)[0].unsqueeze(2) + seen_as_head)
         z_tail = torch.tanh(tail.chunk(2, -1)[1].unsqueeze(1) + seen_as_tail)
         features = self.pair_scorer(self.dropout(z_head), self.dropout(z_tail))
-        return features + self.distance(distance_bucket)
+        return self.pair_norm(features + self.distance(distance_bucket))
 
     def _run(self, function: Callable[..., Tensor], *args: Tensor) -> Tensor:
         if self.training and torch.is_grad_enabled():

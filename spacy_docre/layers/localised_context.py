@@ -57,6 +57,7 @@ def pair_attention(head: Tensor, tail: Tensor) -> Tensor:
     ATLOP, eq. 10-11. head (n_docs, n_heads, n_rows, n_tokens), tail (n_docs, n_heads, n_entities, n_tokens)
     -> (n_docs, n_rows · n_entities, n_tokens); zeros where the two have nothing in common.
     """
-    # Scaled by n_tokens, which the normalisation undoes: products of attentions are too small for float16.
-    both = torch.einsum("dkit,dkjt->dijt", head * head.shape[-1], tail).flatten(1, 2)
+    # In float32: products of attentions, and their sums, are beyond what float16 can hold.
+    with torch.autocast(device_type=head.device.type, enabled=False):
+        both = torch.einsum("dkit,dkjt->dijt", head.float(), tail.float()).flatten(1, 2)
     return both / both.sum(-1, keepdim=True).clamp(min=1e-10)

@@ -37,9 +37,11 @@ def needs_scaling(precision: str) -> bool:
 def _resolve(precision: str, device_type: str) -> torch.dtype:
     check_precision(precision)
     bfloat16 = _has_bfloat16(device_type)
+    if precision == "float32":
+        return torch.float32
     if precision == "auto":
         return torch.bfloat16 if bfloat16 else torch.float32
-    supported = {"float32": True, "bfloat16": bfloat16, "float16": device_type == "cuda"}
+    supported = {"bfloat16": bfloat16, "float16": device_type == "cuda"}
     if not supported[precision]:
         fallback = "bfloat16" if precision == "float16" and bfloat16 else "float32"
         message = Warnings.W005.format(precision=precision, device=device_type, fallback=fallback)
@@ -50,7 +52,8 @@ def _resolve(precision: str, device_type: str) -> torch.dtype:
 
 def _has_bfloat16(device_type: str) -> bool:
     if device_type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.get_device_capability()[0] >= 8  # older ones emulate it
     if device_type == "cpu":
-        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, name, lambda: False)() for name in checks)
     return device_type == "mps"

@@ -17,6 +17,7 @@ from ..layers.localised_context import EntityAttention
 from ..layers.precision import check_precision, needs_scaling
 from ..types import PairLogits
 from .lazy_head import LazyHead
+from .listening import token_width, waits_for_encoder
 from .parts import PartBuilder
 from .vector_check import VectorCheck
 from .weights import deserialize_head, serialize_head
@@ -25,6 +26,7 @@ N_TYPE_ROWS = 512
 TYPE_WIDTH = 32
 N_DISTANCES = 14
 MAX_PADDING = 0.25
+MAX_TOKENS = 16384  # of the documents computed together, padded; they are multiplied by heads and mentions
 
 
 def build_docre_v1(
@@ -68,12 +70,8 @@ def build_docre_v1(
     )
     head: Model = Model(
         "docre-head",
-        forward_head,
-        attrs={
-            "dropout_rate": 0.0,
-            "max_pair_batch": max_pair_batch,
-            "max_entities_for_axial": max_entities_for_axial,
-        },
+        partial(forward_head, max_cells=max_pair_batch, max_entities=max_entities_for_axial),
+        attrs={"dropout_rate": 0.0},
         dims={"nI": None, "nO": None},
         shims=[
             PyTorchShim(
@@ -138,28 +136,12 @@ def init(model: Model, X: Sequence[Doc] | None = None, Y=None) -> None:
     lazy_head.to(get_torch_default_device())
 
 
-def waits_for_encoder(model: Model) -> bool:
-    """Whether the model listens to an encoder that has not told it the width of its vectors."""
-    tok2vec = model.get_ref("tok2vec")
-    return bool(tok2vec.has_ref("listener")) and not tok2vec.get_ref("listener").has_dim("nO")
-
-
-def token_width(tok2vec: Model) -> int | None:
-    """The width of the token vectors, or None where a listener has not been told it yet."""
-    if tok2vec.has_dim("nO"):
-        return tok2vec.get_dim("nO")
-    if tok2vec.has_ref("listener"):
-        listener = tok2vec.get_ref("listener")
-        return listener.get_dim("nO") if listener.has_dim("nO") else None
-    return next((node.get_dim("nO") for node in tok2vec.walk() if node.has_dim("nO")), None)
-
-
 def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogits, Callable]:
     """One call of tok2vec and one of its backprop, whatever the number of pairs."""
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
     batch = PairBatch.from_docs(docs)
-    model.attrs["vector_check"](docs, vectors, batch, model.attrs["max_entities_for_axial"])
+    model.attrs["vector_check"](docs, vectors, batch)
     logits, backprop_head = head((vectors, batch), is_train)
 
     def backprop(d_logits: PairLogits):
@@ -168,16 +150,21 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
     return logits, backprop
 
 
-def forward_head(model: Model, inputs: tuple[list[Floats2d], PairBatch], is_train: bool) -> tuple[PairLogits, Callable]:
+def forward_head(
+    model: Model,
+    inputs: tuple[list[Floats2d], PairBatch],
+    is_train: bool,
+    *,
+    max_cells: int,
+    max_entities: int,
+) -> tuple[PairLogits, Callable]:
     """Token vectors (one array for each document) and their PairBatch to PairLogits."""
     vectors, batch = inputs
     shim = cast(PyTorchShim, model.shims[0])
     flat = model.ops.xp.concatenate([v for v in vectors if len(v)], axis=0)
     tokens = xp2torch(flat, requires_grad=is_train, device=shim.device)
     groups = batch.groups(
-        max_cells=model.attrs["max_pair_batch"],
-        max_padding=MAX_PADDING,
-        never_across=model.attrs["max_entities_for_axial"],
+        max_cells=max_cells, max_tokens=MAX_TOKENS, max_padding=MAX_PADDING, never_across=max_entities
     )
     grids = [to_torch(batch, group, shim.device) for group in groups]
     args = (tokens, grids, int(batch.n_pairs.sum()), model.attrs["dropout_rate"])

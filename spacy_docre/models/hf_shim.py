@@ -25,8 +25,18 @@ class PrecisionHFShim(HFShim):
         self.max_batch_pieces = max_batch_pieces
 
     def begin_update(self, inputs: ArgsKwargs):
-        with autocast(self.precision, self.device):
+        # thinc enters a CUDA autocast of its own, switched off: ours has to be inside of it.
+        forward = self._model.forward
+
+        def forward_in_precision(*args: Any, **kwargs: Any) -> Any:
+            with autocast(self.precision, self.device):
+                return forward(*args, **kwargs)
+
+        self._model.forward = forward_in_precision
+        try:
             output, backprop = super().begin_update(inputs)
+        finally:
+            del self._model.forward
         return ModelOutput(last_hidden_state=output.last_hidden_state.float()), backprop
 
     def predict(self, inputs: ArgsKwargs) -> ModelOutput:
@@ -38,12 +48,13 @@ class PrecisionHFShim(HFShim):
         self._model.eval()
         with torch.no_grad(), autocast(self.precision, self.device):
             for rows in sub_batches(lengths, self.max_batch_pieces):
-                longest = int(lengths[rows].max())
-                kwargs = {name: x[rows, :longest] for name, x in inputs.kwargs.items()}
+                used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
+                columns = slice(int(used[0]), int(used[-1]) + 1)
+                kwargs = {name: x[rows, columns] for name, x in inputs.kwargs.items()}
                 part = self._model(**kwargs).last_hidden_state.float()
                 if hidden is None:
                     hidden = part.new_zeros((n_windows, n_pieces, part.shape[-1]))
-                hidden[rows, :longest] = part
+                hidden[rows, columns] = part
         self._model.train()
         return ModelOutput(last_hidden_state=hidden)
 

@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from spacy_transformers.data_classes import FullTransformerBatch
 from spacy_transformers.layers import TransformerModel, split_trf_batch, trfs2arrays
 from spacy_transformers.layers.hf_shim import HFShim
+from spacy_transformers.span_getters import configure_strided_spans
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
@@ -20,7 +21,7 @@ STANDALONE_NAME = "spacy-docre.Tok2VecTransformer.v1"
 
 def build_transformer_model_v1(
     name: str,
-    get_spans: Callable,
+    get_spans: Callable | None = None,
     tokenizer_config: dict[str, Any] = {},
     transformer_config: dict[str, Any] = {},
     precision: str = "float32",
@@ -29,7 +30,7 @@ def build_transformer_model_v1(
     """A pretrained encoder for the `transformer` component.
 
     name: model on the Hugging Face hub, or a folder.
-    get_spans: how long documents are cut into windows.
+    get_spans: how long documents are cut into windows; None for 320 tokens, 240 apart.
     tokenizer_config, transformer_config: passed on to transformers.
     precision: "float32", "bfloat16", "float16" or "auto" (bfloat16 where the processor has it).
     max_batch_pieces: word pieces encoded at once in prediction; bounds memory for long documents.
@@ -37,7 +38,7 @@ def build_transformer_model_v1(
     check_precision(precision)
     model = TransformerModel(
         name,
-        get_spans,
+        get_spans or configure_strided_spans(window=320, stride=240),
         tokenizer_config,
         transformer_config,
         mixed_precision=False,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from spacy.tokens import Doc
+from thinc.api import to_numpy
 from thinc.types import Floats2d
 
 from ..errors import Errors, Warnings
@@ -15,23 +16,22 @@ class VectorCheck:
     """Looks at the token vectors of each batch. `counts` adds up over the life of the model;
     each kind of loss is warned about once."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_entities: int | None = None) -> None:
+        """max_entities: documents with more go without axial attention; None if there is none anyway."""
+        self.max_entities = max_entities
         self.counts: Counter[str] = Counter()
 
-    def __call__(
-        self, docs: Sequence[Doc], vectors: Sequence[Floats2d], batch: PairBatch, max_entities: int | None
-    ) -> None:
-        """Raises ValueError if a document with visible text has no non-zero vector.
-
-        max_entities: documents with more go without axial attention; None if there is none anyway.
-        """
+    def __call__(self, docs: Sequence[Doc], vectors: Sequence[Floats2d], batch: PairBatch) -> None:
+        """Raises ValueError if a document with visible text has no non-zero vector."""
         blind = 0
         lost: Counter[str] = Counter()
-        if max_entities is not None:
-            lost["docs_no_axial"] = sum(d.n_entities > max_entities for d in batch.docs)
+        if self.max_entities is not None:
+            lost["docs_no_axial"] = sum(d.n_entities > self.max_entities for d in batch.docs)
         for doc, array, entities in zip(docs, vectors, batch.docs):
-            empty = ~(array != 0).any(axis=1) if len(array) else array
-            if not len(array) or not empty.any():
+            if not len(array):
+                continue
+            empty = to_numpy(~(array != 0).any(axis=1))
+            if not empty.any():
                 continue
             visible = [i for i in empty.nonzero()[0].tolist() if is_visible(doc[i].text)]
             blind += bool(visible) and bool(empty.all())
@@ -45,7 +45,9 @@ class VectorCheck:
             raise ValueError(Errors.E041.format(n_docs=blind))
         self.add(lost, "mentions", Warnings.W002, n_mentions="mentions", n_docs="docs_mentions")
         self.add(lost, "tokens", Warnings.W003, n_tokens="tokens", n_docs="docs_tokens")
-        self.add(lost, "docs_no_axial", Warnings.W004.replace("{limit}", str(max_entities)), n_docs="docs_no_axial")
+        self.add(
+            lost, "docs_no_axial", Warnings.W004.replace("{limit}", str(self.max_entities)), n_docs="docs_no_axial"
+        )
 
     def add(self, lost: Counter[str], kind: str, message: str, **fields: str) -> None:
         """Add to the counts, and warn if this kind is new. fields: name in the message -> name of a count."""

@@ -17,6 +17,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy
 from ..annotations import (
     COMPLETE,
     DEFAULT_ATTR,
+    DISTANT,
     entities_or_ents,
     get_label_status,
     get_triples,
@@ -29,7 +30,7 @@ from ..errors import Errors
 from ..features.pair_batch import PairBatch
 from ..features.targets import MixedTargets
 from ..losses import MarginLoss
-from ..models.docre import waits_for_encoder
+from ..models.listening import waits_for_encoder
 from ..training.gradient import loss_and_gradient
 from ..types import PairLogits
 from .batching import MAX_CELLS, batch_by_cost, single_thread_in_workers
@@ -101,6 +102,8 @@ class DocRERelations(TrainablePipe):
         max_labels_per_pair: int = 4,
         relations_attr: str = DEFAULT_ATTR,
     ) -> None:
+        if max_labels_per_pair < 1:
+            raise ValueError(Errors.E081.format(name="max_labels_per_pair", expected=">= 1", value=max_labels_per_pair))
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -136,8 +139,7 @@ class DocRERelations(TrainablePipe):
         if label in self.labels:
             return 0
         if self.model.has_dim("nO"):
-            n_outputs = self.model.get_dim("nO")
-            raise ValueError(Errors.E060.format(label=label, name=self.name, n_labels=n_outputs))
+            raise ValueError(Errors.E060.format(label=label, name=self.name))
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
         return 1
@@ -162,7 +164,10 @@ class DocRERelations(TrainablePipe):
         return predictions
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[DocPrediction]) -> None:
-        """Write relations, and the entities that they are between where the document has none."""
+        """Write relations, and the entities that they are between where the document has none.
+
+        The label status becomes "distant": the labels are a machine's.
+        """
         install_extensions(self.relations_attr)
         labels = self.labels
         for doc, prediction in zip(docs, predictions):
@@ -170,7 +175,7 @@ class DocRERelations(TrainablePipe):
                 set_entities(doc, prediction.entities)
             ids = [e.id for e in prediction.entities]
             rows = [(ids[h], labels[label], ids[t], score) for h, label, t, score in prediction.relations]
-            set_relations(doc, rows)
+            set_relations(doc, rows, status=DISTANT)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Process a stream of documents, in batches of similar size and bounded cost."""
@@ -232,6 +237,8 @@ class DocRERelations(TrainablePipe):
         width of the token vectors is unknown.
         """
         validate_get_examples(get_examples, "DocRERelations.initialize")
+        if waits_for_encoder(self.model):
+            raise ValueError(Errors.E042.format(name=self.name))
         sample: list[Doc] = []
         found: Counter[str] = Counter()
         statuses: Counter[str] = Counter()

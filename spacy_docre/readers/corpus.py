@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotations import copy_mentions, has_mentions, install_extensions
+from ..annotations import TITLE_KEY, copy_mentions, get_title, has_mentions, install_extensions
 from ..errors import Errors, Warnings
 from .shards import find_shards, read_shard
 
@@ -90,6 +90,7 @@ class Corpus:
             predicted = Doc(nlp.vocab, words=words, spaces=[bool(t.whitespace_) for t in reference])
         else:
             predicted = nlp.make_doc(reference.text)
+        predicted.user_data[TITLE_KEY] = get_title(reference)
         lost = 0
         if self.gold_entities and has_mentions(reference):
             lost = copy_mentions(reference, predicted)

@@ -9,7 +9,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
-from ..annotations import COMPLETE, NONE, TITLE_KEY, set_entities, set_relations
+from ..annotations import COMPLETE, MENTIONS_KEY, NONE, TITLE_KEY, set_entities, set_relations
 from ..errors import Errors
 from .docred_schema import FieldError, check_document
 from .json_stream import CorpusError, iter_json_array
@@ -52,7 +52,7 @@ def make_doc(record: Mapping[str, Any], vocab: Vocab, *, status: str, names: Map
     first_tokens = {start for start, sent in zip(starts, sents) if sent}
     doc = Doc(vocab, words=words, sent_starts=[i in first_tokens for i in range(len(words))])
     set_entities(doc, [[_mention(doc, m, starts) for m in entity] for entity in record["vertexSet"]])
-    doc.ents = filter_spans(doc.spans["docre_mentions"])
+    doc.ents = filter_spans(doc.spans[MENTIONS_KEY])
     doc.user_data[TITLE_KEY] = record["title"]
     labels = [] if status == NONE else record.get("labels", [])
     relations = (_relation(label, i, starts, names) for i, label in enumerate(labels))

@@ -26,7 +26,9 @@ def check_document(record: Any, *, labels_required: bool) -> None:
     entities = _get(record, "vertexSet", list, "")
     for i, entity in enumerate(entities):
         _check_entity(entity, f"vertexSet[{i}]", sents)
-    if labels_required or "labels" in record:
+    if labels_required and "labels" not in record:
+        raise FieldError("labels", "missing (for documents without labels, say --labels-are none)")
+    if "labels" in record:
         for i, label in enumerate(_get(record, "labels", list, "")):
             _check_label(label, f"labels[{i}]", len(entities), len(sents))
 

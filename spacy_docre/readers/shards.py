@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -90,5 +90,6 @@ def whole_or_nothing(target: Path, *, overwrite: bool = False) -> Iterator[Path]
             result.replace(target)
     except BaseException:
         for folder in created:
-            folder.rmdir()
+            with suppress(OSError):
+                folder.rmdir()
         raise

@@ -19,8 +19,8 @@ from ..annotations import (
     match_entities,
 )
 from ..errors import Errors
+from .counts import Counts
 from .facts import Facts, read_facts
-from .official import Counts, harmonic_mean
 
 Key = tuple[str, str, str]  # (head id, label, tail id), ids as in the reference
 RARE_BELOW = 20  # labels with fewer relations in the scored documents count as rare
@@ -62,9 +62,8 @@ def score_relations(
     n_docs = 0
     has_evidence = False
     for example in examples:
-        status = get_label_status(example.reference)
-        if status != COMPLETE and not allow_incomplete:
-            raise ValueError(Errors.E100.format(title=get_title(example.reference), status=status))
+        if not allow_incomplete:
+            require_complete([example])
         n_docs += 1
         gold = {relation_key(r): r for r in get_relations(example.reference)}
         predicted = predicted_relations(example)
@@ -99,6 +98,14 @@ def score_relations(
             "correct": total.correct,
         },
     }
+
+
+def require_complete(examples: Iterable[Example]) -> None:
+    """Raise ValueError if the labels of some reference are not complete."""
+    for example in examples:
+        status = get_label_status(example.reference)
+        if status != COMPLETE:
+            raise ValueError(Errors.E100.format(title=get_title(example.reference), status=status))
 
 
 def relation_key(relation: Relation) -> Key:
@@ -164,6 +171,3 @@ def rare_f1(by_label: dict[str, Counts]) -> float | None:
 
 def label_scores(counts: Counts) -> dict[str, float]:
     return {"p": counts.precision, "r": counts.recall, "f": counts.f1, "gold": counts.gold}
-
-
-__all__ = ["create_relation_scorer_v1", "harmonic_mean", "score_relations"]

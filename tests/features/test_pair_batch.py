@@ -110,16 +110,16 @@ def test_an_empty_batch_has_nothing():
     batch = PairBatch.from_docs([])
     assert batch.n_pairs.sum() == 0
     assert batch.split(np.zeros((0, 3))) == []
-    assert list(batch.groups(max_cells=10, max_padding=0.25)) == []
+    assert list(batch.groups(max_cells=10, max_tokens=10**9, max_padding=0.25)) == []
 
 
 def test_groups_by_hand():
     """Sorted 2, 2, 3, 4. 2, 2, 3 pad 4 + 4 + 9 cells to 27, 3, 4 pad 9 + 16 to 32: more than a quarter."""
     batch = batch_of(3, 2, 4, 2, 1)
-    assert [g.tolist() for g in batch.groups(max_cells=100, max_padding=0.25)] == [[1, 3], [0], [2]]
-    assert [g.tolist() for g in batch.groups(max_cells=100, max_padding=10)] == [[1, 3, 0, 2]]
-    assert [g.tolist() for g in batch.groups(max_cells=27, max_padding=10)] == [[1, 3, 0], [2]]
-    assert [g.tolist() for g in batch.groups(max_cells=1, max_padding=10)] == [[1], [3], [0], [2]]
+    assert [g.tolist() for g in batch.groups(max_cells=100, max_tokens=10**9, max_padding=0.25)] == [[1, 3], [0], [2]]
+    assert [g.tolist() for g in batch.groups(max_cells=100, max_tokens=10**9, max_padding=10)] == [[1, 3, 0, 2]]
+    assert [g.tolist() for g in batch.groups(max_cells=27, max_tokens=10**9, max_padding=10)] == [[1, 3, 0], [2]]
+    assert [g.tolist() for g in batch.groups(max_cells=1, max_tokens=10**9, max_padding=10)] == [[1], [3], [0], [2]]
 
 
 def fake_batch(sizes: list[int]) -> PairBatch:
@@ -132,7 +132,9 @@ def fake_batch(sizes: list[int]) -> PairBatch:
 @settings(deadline=None, derandomize=True)
 @given(st.lists(st.integers(0, 40), max_size=30), st.integers(1, 3000), st.floats(0, 1))
 def test_groups_keep_their_bounds(sizes, max_cells, max_padding):
-    groups = [g.tolist() for g in fake_batch(sizes).groups(max_cells=max_cells, max_padding=max_padding)]
+    groups = [
+        g.tolist() for g in fake_batch(sizes).groups(max_cells=max_cells, max_tokens=10**9, max_padding=max_padding)
+    ]
     assert sorted(i for g in groups for i in g) == [i for i, n in enumerate(sizes) if n >= 2]
     assert [sizes[i] for g in groups for i in g] == sorted(n for n in sizes if n >= 2)
     for group in groups:
@@ -161,7 +163,7 @@ def test_grid_by_hand(ada):
 
 def test_groups_together_have_every_pair_once():
     batch = batch_of(4, 0, 7, 2, 1, 5, 4)
-    groups = list(batch.groups(max_cells=60, max_padding=0.25))
+    groups = list(batch.groups(max_cells=60, max_tokens=10**9, max_padding=0.25))
     grids = [build_grid(batch, group, n_type_rows=512, n_buckets=14) for group in groups]
     assert len(grids) > 1
     rows = np.concatenate([grid.pair_row for grid in grids])
@@ -178,7 +180,7 @@ def test_any_number_of_entities(n):
     batch = PairBatch.from_docs([make_doc(n, n_tokens=2000)])
     assert batch.n_pairs.tolist() == [n * (n - 1)]
     assert batch.docs[0].distances.shape == (n, n)
-    groups = list(batch.groups(max_cells=4096, max_padding=0.25))
+    groups = list(batch.groups(max_cells=4096, max_tokens=10**9, max_padding=0.25))
     assert [g.tolist() for g in groups] == ([[0]] if n >= 2 else [])
     for group in groups:
         grid = build_grid(batch, group, n_type_rows=512, n_buckets=14)
@@ -199,3 +201,12 @@ def test_doc_ents_where_nobody_set_entities():
     entities = DocEntities.from_doc(doc)
     assert entities.ids == ("0", "1")
     assert entities.mention_entity.tolist() == [0, 0, 1]
+
+
+def test_one_long_document_does_not_make_the_others_long():
+    """20 documents of 10 tokens and one of 1,000, two entities each: at most 100 padded tokens, or one document"""
+    nothing = np.zeros(0, dtype=np.int64)
+    docs = tuple(DocEntities(n, ("0", "1"), *[nothing] * 4) for n in [10] * 20 + [1000])
+    groups = list(PairBatch(docs).groups(max_cells=1000, max_tokens=100, max_padding=0.25))
+    assert [len(group) for group in groups] == [10, 10, 1]
+    assert groups[-1].tolist() == [20]

@@ -39,6 +39,9 @@ def make_head(axial: bool = True, **settings) -> DocREHead:
         n_distances=N_DISTANCES,
         **{**defaults, **settings},
     )
+    with torch.no_grad():
+        for parameter in head.axial.parameters():  # axial blocks start as the identity
+            parameter.add_(0.3 * torch.randn_like(parameter))
     if not axial:
         head.axial = None
     return head.eval()
@@ -65,7 +68,7 @@ def make_tokens(docs: list[Doc]) -> Tensor:
 def run(head: DocREHead, docs: list[Doc], tokens: Tensor, max_cells: int = 4096, max_padding: float = MAX_PADDING):
     batch = PairBatch.from_docs(docs)
     limit = head.max_entities_for_axial
-    groups = batch.groups(max_cells=max_cells, max_padding=max_padding, never_across=limit)
+    groups = batch.groups(max_cells=max_cells, max_tokens=10**9, max_padding=max_padding, never_across=limit)
     grids = [to_torch(batch, group, torch.device("cpu")) for group in groups]
     return head(tokens, grids, int(batch.n_pairs.sum()))
 

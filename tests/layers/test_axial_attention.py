@@ -130,3 +130,10 @@ def test_documents_do_not_see_each_other():
     out, other = axial(grid, all_there(2)), axial(changed, all_there(2))
     assert torch.allclose(out[0], other[0], atol=1e-6)
     assert not torch.allclose(out[1], other[1], atol=1e-3)
+
+
+def test_a_new_stack_is_the_identity():
+    """At the start of training each pair keeps its own features."""
+    grid = torch.randn(1, 4, 4, WIDTH)
+    new = AxialAttention(width=WIDTH, n_layers=2, n_heads=N_HEADS, hidden_factor=2)
+    assert torch.equal(new(grid, torch.ones((1, 4), dtype=torch.bool)), grid)

@@ -189,7 +189,7 @@ def test_pair_features_equal_loops_over_pairs():
         context = head.context_part(shared / shared.sum() @ tokens)
         z_head = torch.tanh(head.entity_part(entities[0, h]) + context)[:WIDTH]
         z_tail = torch.tanh(head.entity_part(entities[0, t]) + context)[WIDTH:]
-        slow = head.pair_scorer(z_head, z_tail) + head.distance.weight[grid.distance_bucket[0, h, t]]
+        slow = head.pair_norm(head.pair_scorer(z_head, z_tail) + head.distance.weight[grid.distance_bucket[0, h, t]])
         assert close(fast[h, t], slow)
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from spacy_docre.scoring.official import Counts, harmonic_mean
+from spacy_docre.scoring.counts import Counts, harmonic_mean
 
 
 def test_by_hand():

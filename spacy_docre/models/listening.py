@@ -1,0 +1,19 @@
+"""What an embedding layer knows before it is used."""
+
+from thinc.api import Model
+
+
+def waits_for_encoder(model: Model) -> bool:
+    """Whether the model listens to an encoder that has not told it the width of its vectors."""
+    tok2vec = model.get_ref("tok2vec")
+    return bool(tok2vec.has_ref("listener")) and not tok2vec.get_ref("listener").has_dim("nO")
+
+
+def token_width(tok2vec: Model) -> int | None:
+    """The width of the token vectors, or None where a listener has not been told it yet."""
+    if tok2vec.has_dim("nO"):
+        return tok2vec.get_dim("nO")
+    if tok2vec.has_ref("listener"):
+        listener = tok2vec.get_ref("listener")
+        return listener.get_dim("nO") if listener.has_dim("nO") else None
+    return next((node.get_dim("nO") for node in tok2vec.walk() if node.has_dim("nO")), None)
