@@ -37,16 +37,22 @@ def main() -> None:
     parser.add_argument("--gpu-id", type=int, default=-1)
     args, overrides = parser.parse_known_args()
     output = RESULTS / f"{args.name}.json"
-    result = json.loads(output.read_text(encoding="utf8")) if output.exists() else {"runs": {}}
     corpus = prepare(args.data.resolve(), args.work.resolve() / "corpus")
     for seed in args.seeds:
+        result = read_result(output)
         if str(seed) not in result["runs"]:
             folder = args.work.resolve() / args.name / f"seed{seed}"
-            result["runs"][str(seed)] = run(args, overrides, corpus, folder, seed)
+            scores = run(args, overrides, corpus, folder, seed)
+            result = read_result(output)  # another process may have added its seeds meanwhile
+            result["runs"][str(seed)] = scores
         result.update(describe(args, overrides), summary=summarise(result["runs"]))
         write_result(output, result)
     for figure, s in result["summary"].items():
         print(f"{figure:18} {s['mean']:.4f} ± {s['sd']:.4f}  ({s['n']} seeds)")
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf8")) if path.exists() else {"runs": {}}
 
 
 def prepare(data: Path, corpus: Path) -> Path:

@@ -159,6 +159,10 @@ class Warnings(metaclass=_Messages):
     W005 = "Precision {precision!r} is not supported on {device}; {fallback} is used instead."
     W006 = "{n_mentions} mention(s) in {n_docs} document(s) do not fit the tokens and were left out."
     W007 = (
-        "{n_docs} document(s) have labels that are {status}, and no soft labels: only the relations that "
-        "they have are learned from, nothing from their absence."
+        "The training data has documents whose labels are {status}, and no soft labels: only the relations that they "
+        "have are learned from, nothing from their absence."
+    )
+    W008 = (
+        "{n_relations} relation(s) of a training document are not learned: their label is not among the component's "
+        "labels, or one of their entities is not in the document. The component's targets.counts has the total."
     )

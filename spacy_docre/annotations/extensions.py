@@ -12,15 +12,15 @@ DEFAULT_ATTR = "relations"
 _warned: set[str] = set()
 
 
-def install_extensions(relations_attr: str = DEFAULT_ATTR) -> bool:
+def install_extensions(relations_attr: str | None = DEFAULT_ATTR) -> bool:
     """Make relations visible as `doc._.<relations_attr>`, entities and label status beside it.
 
     Never replaces the attribute of another package: that is said once, in a warning.
-    Returns whether `doc._.<relations_attr>` is ours.
+    With None, only entities and label status are made visible. Returns whether `doc._.<relations_attr>` is ours.
     """
     _install("docre_entities", get_entities, set_entities)
     _install("docre_labels", get_label_status, set_label_status)
-    return _install(relations_attr, get_relations, set_relations)
+    return relations_attr is not None and _install(relations_attr, get_relations, set_relations)
 
 
 def _install(attr, getter, setter) -> bool:

@@ -10,6 +10,7 @@ from wasabi import msg
 
 from ..errors import Errors
 from .app import app
+from .convert import write_json_array
 
 TITLES = {
     "rel_micro_p": "Precision",
@@ -31,6 +32,9 @@ def evaluate_cli(
     facts: Path | None = typer.Option(
         None, "--facts", help="JSON of facts known from training, for Ign F1: [[head, tail, label], …]"
     ),
+    predictions: Path | None = typer.Option(
+        None, "--predictions", "-p", help="Write predictions to this JSON file, for DocRED's official evaluation"
+    ),
     gold_entities: bool = typer.Option(
         True, "--gold-entities/--own-entities", help="Take the data's entities, or the pipeline's own"
     ),
@@ -45,7 +49,14 @@ def evaluate_cli(
 
     setup_gpu(use_gpu)
     try:
-        scores = evaluate(model, data, facts=facts, gold_entities=gold_entities, allow_incomplete=allow_incomplete)
+        scores = evaluate(
+            model,
+            data,
+            facts=facts,
+            predictions=predictions,
+            gold_entities=gold_entities,
+            allow_incomplete=allow_incomplete,
+        )
     except (ValueError, OSError) as err:
         msg.fail("Can't evaluate", str(err))
         sys.exit(1)
@@ -61,6 +72,7 @@ def evaluate(
     data: Path,
     *,
     facts: Path | None = None,
+    predictions: Path | None = None,
     gold_entities: bool = True,
     allow_incomplete: bool = False,
 ) -> dict[str, Any]:
@@ -75,7 +87,8 @@ def evaluate(
     from tqdm import tqdm
 
     from ..readers.corpus import create_corpus_v1
-    from ..readers.shards import without_hidden_states
+    from ..readers.docred_export import to_docred_predictions
+    from ..readers.shards import whole_or_nothing, without_hidden_states
     from ..scoring.facts import read_facts
     from ..scoring.relation_scorer import require_complete, score_relations
 
@@ -93,6 +106,10 @@ def evaluate(
         eg.predicted = without_hidden_states(doc)
     seconds = time.perf_counter() - start
     scores = score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
+    if predictions is not None:
+        rows = (row for eg in examples for row in to_docred_predictions(eg.predicted))
+        with whole_or_nothing(predictions, overwrite=True) as tmp:
+            write_json_array(rows, tmp)
     scores["words_per_second"] = sum(len(eg.predicted) for eg in examples) / seconds
     scores["docs_per_second"] = len(examples) / seconds
     return scores

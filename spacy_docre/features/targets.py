@@ -42,7 +42,7 @@ class MixedTargets:
         if mode not in MODES:
             raise ValueError(Errors.E064.format(mode=mode, expected=", ".join(MODES)))
         self.mode = mode
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()  # documents by status that are not complete, and relations "lost"
 
     def __call__(
         self,
@@ -57,6 +57,7 @@ class MixedTargets:
         first_row = 0
         for doc, reference, n_pairs in zip(predicted, references, batch.n_pairs):
             rows, columns = positive_cells(doc, reference, label_index)
+            self._count_lost(len(get_triples(reference)) - len(rows))
             values[first_row + rows, columns] = 1
             status = get_label_status(reference)
             if status != COMPLETE and n_pairs and self.mode == "positives_only":
@@ -69,10 +70,17 @@ class MixedTargets:
         """Whether absent relations are learned from complete documents only."""
         return self.mode == "positives_only"
 
+    def _count_lost(self, n_lost: int) -> None:
+        if not n_lost:
+            return
+        if not self.counts["lost"]:
+            warnings.warn(Warnings.W008.format(n_relations=n_lost), stacklevel=4)
+        self.counts["lost"] += n_lost
+
     def _count(self, status: str) -> None:
         self.counts[status] += 1
         if self.counts[status] == 1:
-            warnings.warn(Warnings.W007.format(n_docs=1, status=status), stacklevel=4)
+            warnings.warn(Warnings.W007.format(status=status), stacklevel=4)
 
 
 def create_mixed_targets_v1(mode: str = "positives_only") -> MixedTargets:

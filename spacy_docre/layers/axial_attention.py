@@ -40,15 +40,16 @@ class AxialBlock(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.rows = LineAttention(width=width, n_heads=n_heads)
         self.columns = LineAttention(width=width, n_heads=n_heads)
+        last = nn.Linear(hidden_factor * width, width)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(width),
             nn.Linear(width, hidden_factor * width),
             nn.GELU(),
-            nn.Linear(hidden_factor * width, width),
+            last,
         )
         self.dropout = nn.Dropout(0.0)
         # The block starts as the identity: at first each pair keeps its own features.
-        for linear in (self.rows.output, self.columns.output, self.feed_forward[-1]):
+        for linear in (self.rows.output, self.columns.output, last):
             nn.init.zeros_(linear.weight)
             nn.init.zeros_(linear.bias)
 

@@ -90,13 +90,15 @@ class DocREHead(nn.Module):
         if not grids:
             return tokens.new_zeros((0, 1 + self.n_labels)) + 0 * tokens.sum()
         with autocast(self.precision, tokens.device):
-            logits = torch.cat([self.grid_logits(tokens, grid) for grid in grids])
+            # Features are kept for the backward pass only if there are few.
+            recompute = self.training and n_pairs > self.max_pair_batch
+            logits = torch.cat([self.grid_logits(tokens, grid, recompute) for grid in grids])
         rows = torch.cat([grid.pair_row for grid in grids])
         return logits.new_empty((n_pairs, 1 + self.n_labels)).index_copy(0, rows, logits)
 
-    def grid_logits(self, tokens: Tensor, grid: GridTensors) -> Tensor:
+    def grid_logits(self, tokens: Tensor, grid: GridTensors, recompute: bool = False) -> Tensor:
         """tokens (n_tokens, token_width) of the whole batch -> logits (n_pairs, 1 + n_labels) of this grid"""
-        features = self.pair_features(tokens, grid)
+        features = self.pair_features(tokens, grid, recompute)
         n_entities = grid.entity_mask.shape[1]
         if self.axial is not None and n_entities <= self.max_entities_for_axial:
             features = self.axial(features, grid.entity_mask)
@@ -106,7 +108,7 @@ class DocREHead(nn.Module):
             logits = torch.cat([logits.new_zeros((len(logits), 1)), logits], dim=1)
         return logits
 
-    def pair_features(self, tokens: Tensor, grid: GridTensors) -> Tensor:
+    def pair_features(self, tokens: Tensor, grid: GridTensors, recompute: bool = False) -> Tensor:
         """-> (n_docs, n_entities, n_entities, hidden_width), for every cell, the diagonal too"""
         there = (grid.tokens >= 0).unsqueeze(-1)
         padded = torch.where(there, tokens[grid.tokens], 0.0)  # (n_docs, n_tokens, token_width)
@@ -116,20 +118,11 @@ class DocREHead(nn.Module):
         context = self.context_part(self.dropout(padded))  # (n_docs, n_tokens, 2 · hidden_width)
         n_docs, n_entities = grid.entity_mask.shape
         n_rows = max(1, self.max_pair_batch // (n_docs * n_entities))
-        if n_rows >= n_entities:
-            return self.row_features(own, attention, own, attention, context, grid.distance_bucket)
         chunks = []
         for i in range(0, n_entities, n_rows):
             rows = slice(i, i + n_rows)
-            args = (
-                own[:, rows],
-                attention[:, :, rows],
-                own,
-                attention,
-                context,
-                grid.distance_bucket[:, rows],
-            )
-            chunks.append(self._run(self.row_features, *args))
+            args = (own[:, rows], attention[:, :, rows], own, attention, context, grid.distance_bucket[:, rows])
+            chunks.append(self._run(self.row_features, *args, recompute=recompute))
         return torch.cat(chunks, dim=1)
 
     def read_entities(self, padded: Tensor, token_mask: Tensor, grid: GridTensors) -> tuple[Tensor, Tensor]:
@@ -159,7 +152,7 @@ class DocREHead(nn.Module):
         features = self.pair_scorer(self.dropout(z_head), self.dropout(z_tail))
         return self.pair_norm(features + self.distance(distance_bucket))
 
-    def _run(self, function: Callable[..., Tensor], *args: Tensor) -> Tensor:
-        if self.training and torch.is_grad_enabled():
+    def _run(self, function: Callable[..., Tensor], *args: Tensor, recompute: bool) -> Tensor:
+        if recompute and torch.is_grad_enabled():
             return checkpoint(function, *args, use_reentrant=False)
         return function(*args)

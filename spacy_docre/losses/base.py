@@ -7,6 +7,8 @@ from torch import Tensor
 
 from ..errors import Errors
 
+FAR_BELOW = -1e4  # the margin of a cell that says nothing: no loss and no gradient, as of a negative far below 0
+
 
 class MarginLoss(ABC):
     """A loss on margins `d` (n_pairs, n_labels): label logit minus threshold logit.

@@ -1,10 +1,11 @@
 """Loss `spacy-docre.BCE.v1`."""
 
+import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ..errors import Errors
-from .base import MarginLoss
+from .base import FAR_BELOW, MarginLoss
 
 
 class BinaryCrossEntropy(MarginLoss):
@@ -24,7 +25,8 @@ class BinaryCrossEntropy(MarginLoss):
         self.label_smoothing = label_smoothing
 
     def per_pair(self, margins: Tensor, targets: Tensor) -> Tensor:
-        targets = targets * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        smoothed = targets * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        targets = torch.where(margins > FAR_BELOW, smoothed, targets)
         # softplus(d) = -logsigmoid(-d), and softplus(-d) = softplus(d) - d: one of them for both sides.
         cost = -logsigmoid(-margins)
         weight = (1 - targets) + self.pos_weight * targets

@@ -9,7 +9,15 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotations import TITLE_KEY, copy_mentions, get_title, has_mentions, install_extensions
+from ..annotations import (
+    TITLE_KEY,
+    copy_mentions,
+    entities_or_ents,
+    get_title,
+    has_mentions,
+    install_extensions,
+    set_entities,
+)
 from ..errors import Errors, Warnings
 from .shards import find_shards, read_shard
 
@@ -28,8 +36,8 @@ def create_corpus_v1(
 
     path: a `.spacy` file, or a folder of them; one file is in memory at a time.
     gold_tokens: take the annotated tokens, instead of running the pipeline's tokenizer.
-    gold_entities: take the annotated mentions and entities; otherwise they are left to earlier
-        components (which must be among [training] annotating_components).
+    gold_entities: take the annotated entities (`doc.ents`, grouped by name, where there are none); otherwise they
+        are left to earlier components (which must be among [training] annotating_components).
     shuffle: another order in each pass, the same for the same `seed`: of the files, and of the documents
         within a buffer. Only needed with max_epochs = -1; otherwise spaCy shuffles.
     limit: read only so many documents; 0 reads all.
@@ -58,7 +66,7 @@ class Corpus:
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Yield one Example per non-empty document. Raises ValueError if there is none."""
-        install_extensions()
+        install_extensions(None)
         docs = self._docs(nlp)
         if self.shuffle:
             docs = shuffled(docs, random.Random(f"docs {self.seed} {self.epoch}"))
@@ -92,7 +100,9 @@ class Corpus:
             predicted = nlp.make_doc(reference.text)
         predicted.user_data[TITLE_KEY] = get_title(reference)
         lost = 0
-        if self.gold_entities and has_mentions(reference):
+        if self.gold_entities:
+            if not has_mentions(reference) and reference.ents:
+                set_entities(reference, entities_or_ents(reference))
             lost = copy_mentions(reference, predicted)
         return Example(predicted, reference), lost
 
