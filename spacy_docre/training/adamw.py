@@ -1,0 +1,72 @@
+"""Optimizer `spacy-docre.AdamW.v1`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from thinc.api import Optimizer
+from thinc.types import FloatsXd
+
+from ..errors import Errors
+
+HEAD_PREFIX = "docre_head."
+
+
+class AdamW(Optimizer):
+    """thinc's Adam with decoupled weight decay, and a learning rate of its own for the relation head.
+
+    Loshchilov and Hutter 2019. Biases, norms and other one-dimensional weights do not decay.
+    thinc clips the gradient of each tensor, not of all together.
+    """
+
+    def __init__(self, learn_rate: Any, *, head_scale: float, **settings: Any) -> None:
+        super().__init__(learn_rate, use_averages=False, **settings)
+        self.head_scale = head_scale
+
+    def __call__(
+        self, key: tuple[int, str], weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
+    ) -> tuple[FloatsXd, FloatsXd]:
+        if key[1].startswith(HEAD_PREFIX):
+            lr_scale *= self.head_scale
+        weight_decay = self.L2
+        self.L2 = 0.0 if weights.ndim < 2 else weight_decay
+        try:
+            return super().__call__(key, weights, gradient, lr_scale=lr_scale)
+        finally:
+            self.L2 = weight_decay
+
+
+def create_adamw_v1(
+    learn_rate: float = 1e-4,
+    head_learn_rate: float = 3e-4,
+    schedule: Iterator[float] | None = None,
+    weight_decay: float = 0.01,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    grad_clip: float = 1.0,
+    use_averages: bool = False,
+) -> AdamW:
+    """AdamW with two learning rates.
+
+    learn_rate: for the encoder and all other components; head_learn_rate: for the relation head.
+    schedule: factors for both, for example {"@schedules": "warmup_linear.v1", "initial_rate": 1.0,
+        "warmup_steps": 60, "total_steps": ${training.max_steps}}.
+    use_averages: only false: thinc 8 averages no torch weights.
+
+    Raises ValueError for use_averages and for rates that are not positive.
+    """
+    if use_averages:
+        raise ValueError(Errors.E080)
+    for name, value in (("learn_rate", learn_rate), ("head_learn_rate", head_learn_rate)):
+        if value <= 0:
+            raise ValueError(Errors.E081.format(name=name, expected="> 0", value=value))
+    rates: Any = learn_rate if schedule is None else (learn_rate * factor for factor in schedule)
+    return AdamW(
+        rates,
+        head_scale=head_learn_rate / learn_rate,
+        L2=weight_decay,
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+        grad_clip=grad_clip,
+    )

@@ -1,0 +1,122 @@
+"""Logger `spacy-docre.ConsoleLogger.v1`: what a person wants to see of a long run."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import srsly
+from spacy.language import Language
+from tqdm import tqdm
+from wasabi import Printer
+
+COLUMNS = ("epoch", "step", "loss", "F1", "Ign F1", "P", "R", "words/s", "left")
+WIDTHS = (5, 7, 8, 6, 6, 6, 6, 8, 8)
+SCORES = {"F1": "rel_micro_f", "Ign F1": "rel_ign_f", "P": "rel_micro_p", "R": "rel_micro_r"}
+
+
+def create_console_logger_v1(progress_bar: bool = True, output_file: str | None = None) -> Callable:
+    """Print loss, F1, Ign F1, precision, recall, words per second and time left at each evaluation.
+
+    progress_bar: show a bar between evaluations, on terminals only.
+    output_file: also write one JSON object per evaluation to this file.
+    """
+
+    def setup_printer(nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr):
+        return ConsoleLogger(nlp, stdout, stderr, progress_bar, output_file).functions()
+
+    return setup_printer
+
+
+class ConsoleLogger:
+    def __init__(
+        self, nlp: Language, stdout: IO, stderr: IO, progress_bar: bool, output_file: str | None
+    ) -> None:
+        self.stdout, self.stderr = stdout, stderr
+        self.progress_bar = progress_bar
+        self.max_steps = nlp.config["training"]["max_steps"]
+        self.eval_frequency = nlp.config["training"]["eval_frequency"]
+        encoders = ("transformer", "curated_transformer", "tok2vec")  # what they report is the size of their gradient
+        self.with_loss = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory not in encoders]
+        self.printer = Printer(no_print=True)
+        self.bar: tqdm | None = None
+        self.file: IO | None = None
+        if output_file is not None:
+            Path(output_file).parent.mkdir(parents=True, exist_ok=True)
+            self.file = Path(output_file).open("w", encoding="utf8")
+        self.start = self.last_time = time.perf_counter()
+        self.last_words = self.last_step = 0
+        self._row(COLUMNS)
+        self._row(["-" * width for width in WIDTHS])
+        self._start_bar()
+
+    def functions(self) -> tuple[Callable[[dict[str, Any] | None], None], Callable[[], None]]:
+        return self.log_step, self.finalize
+
+    def log_step(self, info: dict[str, Any] | None) -> None:
+        """Called after every step; `info` is None unless there was an evaluation."""
+        if info is None:
+            if self.bar is not None:
+                self.bar.update(1)
+            return
+        row = self._summary(info)
+        self._close_bar()
+        scores = [percent(row[key]) for key in SCORES]
+        left = clock(row["seconds_left"]) if row["seconds_left"] is not None else "-"
+        speed = f"{row['words_per_second']:,.0f}"
+        self._row([str(row["epoch"]), str(row["step"]), f"{row['loss']:.3f}", *scores, speed, left])
+        if self.file is not None:
+            self.file.write(srsly.json_dumps(row) + "\n")
+            self.file.flush()
+        self._start_bar()
+
+    def finalize(self) -> None:
+        self._close_bar()
+        if self.file is not None:
+            self.file.close()
+
+    def _summary(self, info: dict[str, Any]) -> dict[str, Any]:
+        now = time.perf_counter()
+        steps = info["step"] - self.last_step
+        words = info["words"] - self.last_words
+        seconds = now - self.last_time
+        remaining = self.max_steps - info["step"] if self.max_steps else None
+        self.last_time, self.last_words, self.last_step = now, info["words"], info["step"]
+        loss = sum(float(v) for name, v in info["losses"].items() if name in self.with_loss)
+        return {
+            "epoch": info["epoch"],
+            "step": info["step"],
+            "loss": loss / max(1, steps),
+            "losses": {name: float(v) / max(1, steps) for name, v in info["losses"].items()},
+            **{name: info["other_scores"].get(key) for name, key in SCORES.items()},
+            "score": float(info["score"]),
+            "seconds": now - self.start,
+            "words_per_second": words / seconds if seconds else 0.0,
+            "seconds_left": seconds / steps * remaining if remaining is not None and steps else None,
+        }
+
+    def _row(self, cells) -> None:
+        aligns = ["r"] * len(WIDTHS)
+        self.stdout.write(self.printer.row(cells, widths=WIDTHS, aligns=aligns) + "\n")
+        self.stdout.flush()
+
+    def _start_bar(self) -> None:
+        if self.progress_bar:
+            # disable=None: no bar where the output is not a terminal
+            self.bar = tqdm(total=self.eval_frequency, disable=None, leave=False, file=self.stderr, unit="step")
+
+    def _close_bar(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+def percent(score: float | None) -> str:
+    return "-" if score is None else f"{100 * score:.2f}"
+
+
+def clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
