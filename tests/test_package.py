@@ -90,3 +90,11 @@ def test_registered_functions_carry_a_version_and_tell_their_kind(entry_point):
     function = entry_point.attr
     assert function.startswith(("build_", "create_", "make_"))
     assert function.endswith("_v1")
+
+
+def test_the_factory_module_loads_nothing_heavy():
+    """Every `spacy.blank()` of the machine imports it: encoders and file formats have to wait until they are used."""
+    heavy = ("transformers", "spacy_transformers", "ijson", "safetensors", "sklearn", "pandas")
+    code = f"import sys, spacy, spacy_docre.pipeline.docre_relations; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]", done.stderr

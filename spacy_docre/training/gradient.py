@@ -12,9 +12,7 @@ from ..losses.base import FAR_BELOW
 from ..types import PairLogits
 
 
-def loss_and_gradient(
-    loss: MarginLoss, logits: PairLogits, targets: PairTargets
-) -> tuple[float, PairLogits]:
+def loss_and_gradient(loss: MarginLoss, logits: PairLogits, targets: PairTargets) -> tuple[float, PairLogits]:
     """The loss of a batch and its gradient with respect to the logits (n_pairs, 1 + n_labels)."""
     leaf = xp2torch(logits, requires_grad=True)
     margins = leaf[:, 1:] - leaf[:, :1]  # (n_pairs, n_labels)

@@ -30,9 +30,7 @@ def create_console_logger_v1(progress_bar: bool = True, output_file: str | None 
 
 
 class ConsoleLogger:
-    def __init__(
-        self, nlp: Language, stdout: IO, stderr: IO, progress_bar: bool, output_file: str | None
-    ) -> None:
+    def __init__(self, nlp: Language, stdout: IO, stderr: IO, progress_bar: bool, output_file: str | None) -> None:
         self.stdout, self.stderr = stdout, stderr
         self.progress_bar = progress_bar
         self.max_steps = nlp.config["training"]["max_steps"]
