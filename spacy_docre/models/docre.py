@@ -89,10 +89,7 @@ def build_docre_v1(
         layers=[tok2vec, head],
         dims={"nO": None},
         refs={"tok2vec": tok2vec, "head": head},
-        attrs={
-            "vector_check": VectorCheck(),
-            "max_entities_for_axial": max_entities_for_axial if axial else None,
-        },
+        attrs={"vector_check": VectorCheck(max_entities_for_axial if axial is not None else None)},
     )
 
 

@@ -42,7 +42,7 @@ class ConsoleLogger:
         self.file: IO | None = None
         if output_file is not None:
             Path(output_file).parent.mkdir(parents=True, exist_ok=True)
-            self.file = Path(output_file).open("w", encoding="utf8")
+            self.file = Path(output_file).open("w", encoding="utf8")  # noqa: SIM115 - closed by finalize
         self.start = self.last_time = time.perf_counter()
         self.last_words = self.last_step = 0
         self._row(COLUMNS)

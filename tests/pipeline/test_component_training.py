@@ -80,7 +80,7 @@ def test_labels_may_be_added_before_initialisation():
 
 def test_labels_added_later_are_refused_with_the_way_out():
     component = component_of(initialised(hash_pipeline()))
-    with pytest.raises(ValueError, match=r"docre-E060.*'spouse'.*Make a new component with all labels"):
+    with pytest.raises(ValueError, match=r"docre-E060.*'spouse'.*call nlp.initialize\(\) with all labels"):
         component.add_label("spouse")
     assert component.add_label("colleague") == 0
     assert component.labels == LABELS
