@@ -21,8 +21,7 @@ from typing import Any
 from common import RESULTS, ROOT, find_encoder, machine, write_result
 
 N_LABELS = 96
-BATCH = 4
-SIZES = [(200, 20), (200, 5), (500, 60), (1000, 200)]  # words, entities; the first is the headline
+SIZES = [(200, 20, 4), (200, 5, 4), (500, 60, 2), (1000, 200, 1)]  # words, entities, documents; headline first
 HEADER = " | ".join(
     (
         f"{'words':>6} {'entities':>8} {'precision':>9}",
@@ -57,8 +56,8 @@ def main() -> None:
     }
     print(HEADER)
     for precision in args.precisions:
-        for words, entities in SIZES:
-            case = {"words": words, "entities": entities, "precision": precision}
+        for words, entities, docs in SIZES:
+            case = {"words": words, "entities": entities, "docs": docs, "precision": precision}
             row = {
                 **case,
                 **{mode: in_process(args, {**case, "mode": mode}) for mode in ("train", "predict")},
@@ -85,13 +84,15 @@ def in_process(args: argparse.Namespace, case: dict[str, Any]) -> dict[str, Any]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(args: argparse.Namespace, *, words: int, entities: int, precision: str, mode: str) -> dict[str, Any]:
+def measure(
+    args: argparse.Namespace, *, words: int, entities: int, docs: int, precision: str, mode: str
+) -> dict[str, Any]:
     import torch
 
     nlp, optimizer = load_pipeline(find_encoder(args.encoder), precision, args.gpu_id)
     rng = random.Random(0)
     small = [make_example(nlp, rng, 50, 3)]
-    examples = [make_example(nlp, rng, words, entities) for _ in range(BATCH)]
+    examples = [make_example(nlp, rng, words, entities) for _ in range(docs)]
     ours = trainer(nlp, optimizer) if mode == "train" else predictor(nlp)
     alone = encoder_alone(nlp, examples, precision, train=mode == "train")
     ours(small)
@@ -106,8 +107,8 @@ def measure(args: argparse.Namespace, *, words: int, entities: int, precision: s
     seconds = statistics.median(b for _, b in rounds)
     return {
         "ratio": round(statistics.median(b / a for a, b in rounds), 3),
-        "docs_per_second": round(BATCH / seconds, 2),
-        "encoder_docs_per_second": round(BATCH / statistics.median(a for a, _ in rounds), 2),
+        "docs_per_second": round(docs / seconds, 2),
+        "encoder_docs_per_second": round(docs / statistics.median(a for a, _ in rounds), 2),
         "growth_mb": growth,
     }
 
