@@ -35,6 +35,7 @@ class Errors(metaclass=_Messages):
     E008 = "The score of {head!r} -{label}-> {tail!r} is {score!r}; expected a probability in [0, 1]."
     E009 = "{n_ids} ids for {n_entities} entities: give one non-empty id for each."
     E010 = "Entity {id!r} has a mention without tokens ({start}, {end})."
+    E011 = "Entity {id!r}: expected Spans of this document, found {found}. An entity is a list: [doc[0:2], doc[7:8]]."
 
     # Reading and writing corpora
     E020 = "{place}: {problem}"

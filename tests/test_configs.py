@@ -72,6 +72,10 @@ def test_transformer_config_learns(encoder, tmp_path):
     train = [sys.executable, "-m", "spacy", "train", str(config), "-o", str(tmp_path / "m"), *settings]
     done = subprocess.run(train, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
+    evaluate = [sys.executable, "-m", "spacy", "docre", "evaluate", str(tmp_path / "m" / "model-last"), str(corpus)]
+    done = subprocess.run(evaluate, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "100.00" in done.stdout
     nlp = spacy.load(tmp_path / "m" / "model-last")
     gold = make_doc(nlp.vocab)
     doc = gold.copy()

@@ -58,6 +58,8 @@ def set_entities(doc: Doc, entities: Iterable[Sequence[Span] | Entity], *, ids: 
         if not mentions:
             raise ValueError(Errors.E005.format(id=id_))
         for m in mentions:
+            if not isinstance(m, Span) or m.doc is not doc:
+                raise ValueError(Errors.E011.format(id=id_, found=repr(m)))
             if m.start >= m.end:
                 raise ValueError(Errors.E010.format(id=id_, start=m.start, end=m.end))
         if id_ in seen:

@@ -56,7 +56,8 @@ def write_shard(docs: Iterable[Doc], path: Path) -> int:
 
 def without_hidden_states(doc: Doc) -> Doc:
     """Clear `doc.tensor` and `doc._.trf_data` (in place): they are 500 times as large as the rest."""
-    doc.tensor = doc.tensor[:0]
+    if doc.tensor is not None:  # spaCy's doc_cleaner sets it to None
+        doc.tensor = doc.tensor[:0]
     doc.user_data = {
         key: value
         for key, value in doc.user_data.items()
