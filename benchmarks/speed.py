@@ -160,7 +160,8 @@ def trainer(nlp, optimizer) -> Callable[[list], None]:
         """As `spacy train` does: gradients, then one step of the optimiser."""
         nlp.update(examples, drop=0.1, sgd=False)
         for _, pipe in nlp.pipeline:
-            pipe.finish_update(optimizer)
+            if hasattr(pipe, "finish_update"):
+                pipe.finish_update(optimizer)
         optimizer.step_schedules()
 
     return train

