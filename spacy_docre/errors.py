@@ -36,10 +36,6 @@ class Errors(metaclass=_Messages):
     E009 = "{n_ids} ids for {n_entities} entities: give one non-empty id for each."
     E010 = "Entity {id!r} has a mention without tokens ({start}, {end})."
     E011 = "Entity {id!r}: expected Spans of this document, found {found}. An entity is a list: [doc[0:2], doc[7:8]]."
-    E012 = (
-        "The document has relations that name the entities {ids}, which the new list lacks. Clear the relations first: "
-        "set_relations(doc, [])."
-    )
 
     # Reading and writing corpora
     E020 = "{place}: {problem}"

@@ -9,7 +9,6 @@ from ..errors import Errors
 from .views import Entity
 
 MENTIONS_KEY = "docre_mentions"
-RELATIONS_KEY = "docre_relations"
 
 
 def has_mentions(doc: Doc) -> bool:
@@ -44,8 +43,7 @@ def set_entities(doc: Doc, entities: Iterable[Sequence[Span] | Entity], *, ids: 
     in the given order, unless `ids` names them. Mentions may overlap.
 
     Raises ValueError, with nothing changed, for an entity without mention, a mention without tokens, and
-    ids that are empty, given twice, or not one for each entity; and if the document has relations that
-    would name an entity no more.
+    ids that are empty, given twice, or not one for each entity.
     """
     entities = list(entities)
     if ids is None:
@@ -68,9 +66,6 @@ def set_entities(doc: Doc, entities: Iterable[Sequence[Span] | Entity], *, ids: 
             raise ValueError(Errors.E006.format(id=id_))
         seen.add(id_)
         spans.extend(copy_span(doc, m, id_) for m in mentions)
-    dangling = {r[side] for r in doc.user_data.get(RELATIONS_KEY, ()) for side in ("head", "tail")} - seen
-    if dangling:
-        raise ValueError(Errors.E012.format(ids=", ".join(map(repr, sorted(dangling)))))
     doc.spans[MENTIONS_KEY] = spans
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from spacy.tokens import Doc, Span
 
 from ..errors import Errors
-from .entities import RELATIONS_KEY, get_entities
+from .entities import get_entities
 from .views import Entity, Relation
 
+RELATIONS_KEY = "docre_relations"
 STATUS_KEY = "docre_labels"
 TITLE_KEY = "docre_title"
 COMPLETE, INCOMPLETE, DISTANT, NONE = "complete", "incomplete", "distant", "none"

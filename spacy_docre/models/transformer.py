@@ -61,7 +61,7 @@ def build_transformer_model_v1(
 def init_encoder(model: Model, X: Any = None, Y: Any = None) -> None:
     """Load the pretrained weights. Raises ValueError if they are not to be had, with the ways to get some."""
     try:
-        init_transformer(model, X, Y)
+        init_transformer(cast(TransformerModel, model), X, Y)
     except OSError as err:
         reason = str(err).splitlines()[0]
         raise ValueError(Errors.E048.format(name=model.attrs["name"], reason=reason)) from err
