@@ -58,7 +58,7 @@ def set_entities(doc: Doc, entities: Iterable[Sequence[Span] | Entity], *, ids: 
         if not mentions:
             raise ValueError(Errors.E005.format(id=id_))
         for m in mentions:
-            if not isinstance(m, Span) or m.doc is not doc:
+            if not isinstance(m, Span) or not is_of(doc, m):
                 raise ValueError(Errors.E011.format(id=id_, found=repr(m)))
             if m.start >= m.end:
                 raise ValueError(Errors.E010.format(id=id_, start=m.start, end=m.end))
@@ -67,6 +67,11 @@ def set_entities(doc: Doc, entities: Iterable[Sequence[Span] | Entity], *, ids: 
         seen.add(id_)
         spans.extend(copy_span(doc, m, id_) for m in mentions)
     doc.spans[MENTIONS_KEY] = spans
+
+
+def is_of(doc: Doc, span: Span) -> bool:
+    """Whether the Span is of this Doc, or of one that has the same text in its place (a copy)."""
+    return span.doc is doc or (span.end <= len(doc) and doc[span.start : span.end].text == span.text)
 
 
 def copy_span(doc: Doc, span: Span, id_: str) -> Span:

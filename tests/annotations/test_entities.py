@@ -134,3 +134,12 @@ def test_doc_ents_stand_in_only_where_nobody_has_set_mentions():
     assert not has_mentions(doc)
     set_entities(doc, [])
     assert entities_or_ents(doc) == ()
+
+
+def test_spans_of_another_text_are_refused(ada, blank):
+    """A Span of a copy is fine; one of another text would silently be other words."""
+    set_entities(ada.copy(), [[ada[0:2]]])
+    with pytest.raises(ValueError, match=r"docre-E011.*Entity '0'"):
+        set_entities(ada, [[blank("some thing else")[0:2]]])
+    with pytest.raises(ValueError, match=r"docre-E011"):
+        set_entities(ada, [ada[0:2]])
