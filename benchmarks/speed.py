@@ -55,8 +55,8 @@ def main() -> None:
         "cases": [],
     }
     print(HEADER)
-    for precision in args.precisions:
-        for words, entities, docs in SIZES:
+    for words, entities, docs in SIZES:
+        for precision in args.precisions:
             case = {"words": words, "entities": entities, "docs": docs, "precision": precision}
             row = {
                 **case,
