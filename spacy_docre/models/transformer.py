@@ -1,7 +1,9 @@
 """Architectures `spacy-docre.TransformerModel.v1` and `Tok2VecTransformer.v1`: spacy-transformers' models
 in any precision, with bounded memory in prediction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 from spacy.tokens import Doc
@@ -12,6 +14,7 @@ from spacy_transformers.layers.transformer_model import init as init_transformer
 from spacy_transformers.span_getters import configure_strided_spans
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
+from transformers.utils import logging
 
 from ..errors import Errors
 from ..layers.precision import check_precision, needs_scaling
@@ -54,17 +57,33 @@ def build_transformer_model_v1(
         grad_scaler_config={"enabled": needs_scaling(precision)},
     )
     model.attrs["replace_listener_cfg"] = replace_listener_cfg
-    model.init = init_encoder
+    model.init = partial(init_encoder, quiet="num_hidden_layers" in transformer_config)
     return model
 
 
-def init_encoder(model: Model, X: Any = None, Y: Any = None) -> None:
-    """Load the pretrained weights. Raises ValueError if they are not to be had, with the ways to get some."""
+def init_encoder(model: Model, X: Any = None, Y: Any = None, *, quiet: bool = False) -> None:
+    """Load the pretrained weights. Raises ValueError if they are not to be had, with the ways to get some.
+
+    quiet: no warnings, because layers are left out on purpose: the list of their weights is a page long.
+    """
     try:
-        init_transformer(cast(TransformerModel, model), X, Y)
+        with quiet_transformers(quiet):
+            init_transformer(cast(TransformerModel, model), X, Y)
     except OSError as err:
         reason = str(err).splitlines()[0]
         raise ValueError(Errors.E048.format(name=model.attrs["name"], reason=reason)) from err
+
+
+@contextmanager
+def quiet_transformers(quiet: bool) -> Iterator[None]:
+    """Let transformers print errors only, or leave it as it is."""
+    before = logging.get_verbosity()
+    if quiet:
+        logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def build_tok2vec_transformer_v1(

@@ -27,6 +27,7 @@ from ..annotations import (
     set_relations,
 )
 from ..errors import Errors
+from ..features.evidence import Evidence
 from ..features.pair_batch import PairBatch
 from ..features.targets import MixedTargets
 from ..losses import MarginLoss
@@ -164,7 +165,7 @@ class DocRERelations(TrainablePipe):
         return predictions
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[DocPrediction]) -> None:
-        """Write relations, and the entities that they are between where the document has none.
+        """Write relations with their evidence, and the entities that they are between where the document has none.
 
         The label status becomes "distant": the labels are a machine's.
         """
@@ -173,8 +174,12 @@ class DocRERelations(TrainablePipe):
         for doc, prediction in zip(docs, predictions):
             if not has_mentions(doc):
                 set_entities(doc, prediction.entities)
+            if not prediction.relations:
+                set_relations(doc, [], status=DISTANT)
+                continue
             ids = [e.id for e in prediction.entities]
-            rows = [(ids[h], labels[label], ids[t], score) for h, label, t, score in prediction.relations]
+            evidence = Evidence(doc, prediction.entities)
+            rows = [(ids[h], labels[r], ids[t], score, evidence(h, t)) for h, r, t, score in prediction.relations]
             set_relations(doc, rows, status=DISTANT)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:

@@ -28,6 +28,7 @@ def create_corpus_v1(
     path: Path,
     gold_tokens: bool = True,
     gold_entities: bool = True,
+    gold_sentences: bool = True,
     shuffle: bool = False,
     seed: int = 0,
     limit: int = 0,
@@ -38,6 +39,7 @@ def create_corpus_v1(
     gold_tokens: take the annotated tokens, instead of running the pipeline's tokenizer.
     gold_entities: take the annotated entities (`doc.ents`, grouped by name, where there are none); otherwise they
         are left to earlier components (which must be among [training] annotating_components).
+    gold_sentences: with gold_tokens, take the annotated sentence boundaries too (evidence is given in sentences).
     shuffle: another order in each pass, the same for the same `seed`: of the files, and of the documents
         within a buffer. Only needed with max_epochs = -1; otherwise spaCy shuffles.
     limit: read only so many documents; 0 reads all.
@@ -46,6 +48,7 @@ def create_corpus_v1(
         Path(path),
         gold_tokens=gold_tokens,
         gold_entities=gold_entities,
+        gold_sentences=gold_sentences,
         shuffle=shuffle,
         seed=seed,
         limit=limit,
@@ -54,11 +57,20 @@ def create_corpus_v1(
 
 class Corpus:
     def __init__(
-        self, path: Path, *, gold_tokens: bool, gold_entities: bool, shuffle: bool, seed: int, limit: int
+        self,
+        path: Path,
+        *,
+        gold_tokens: bool,
+        gold_entities: bool,
+        gold_sentences: bool,
+        shuffle: bool,
+        seed: int,
+        limit: int,
     ) -> None:
         self.path = path
         self.gold_tokens = gold_tokens
         self.gold_entities = gold_entities
+        self.gold_sentences = gold_sentences
         self.shuffle = shuffle
         self.seed = seed
         self.limit = limit
@@ -94,8 +106,7 @@ class Corpus:
     def _make_example(self, nlp: Language, reference: Doc) -> tuple[Example, int]:
         """The example, and how many mentions do not fit the predicted side's tokens."""
         if self.gold_tokens:
-            words = [t.text for t in reference]
-            predicted = Doc(nlp.vocab, words=words, spaces=[bool(t.whitespace_) for t in reference])
+            predicted = self._copy_tokens(nlp, reference)
         else:
             predicted = nlp.make_doc(reference.text)
         predicted.user_data[TITLE_KEY] = get_title(reference)
@@ -105,6 +116,14 @@ class Corpus:
                 set_entities(reference, entities_or_ents(reference))
             lost = copy_mentions(reference, predicted)
         return Example(predicted, reference), lost
+
+
+    def _copy_tokens(self, nlp: Language, reference: Doc) -> Doc:
+        words, spaces = [t.text for t in reference], [bool(t.whitespace_) for t in reference]
+        starts = None
+        if self.gold_sentences and reference.has_annotation("SENT_START"):
+            starts = [t.is_sent_start for t in reference]
+        return Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=starts)
 
 
 def shuffled(docs: Iterable[Doc], rng: random.Random) -> Iterator[Doc]:

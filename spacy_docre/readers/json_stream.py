@@ -1,8 +1,10 @@
-"""Read a JSON array of documents one by one, whatever its size."""
+"""Read a JSON array of documents one by one, whatever its size; gzipped or not."""
 
+import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import ijson
 
@@ -17,13 +19,13 @@ class CorpusError(ValueError):
 
 
 def iter_json_array(path: Path) -> Iterator[Any]:
-    """Yield the items of the JSON array in `path`.
+    """Yield the items of the JSON array in `path`, which is unpacked on the way if its name ends in .gz.
 
     Raises CorpusError where the file is no JSON, is no array, or ends too early; items before that
     place have been yielded.
     """
     n_read = 0
-    with path.open("rb") as file_:
+    with _open(path) as file_:
         try:
             first = next(ijson.basic_parse(file_), None)
             if first is None or first[0] != "start_array":
@@ -36,3 +38,10 @@ def iter_json_array(path: Path) -> Iterator[Any]:
             reason = "not UTF-8" if "utf8" in str(err).lower() else str(err).splitlines()[0].strip()
             place = f"{path}, after document {n_read}" if n_read else str(path)
             raise CorpusError(place, f"not valid JSON, or cut off ({reason})") from err
+        except (gzip.BadGzipFile, zlib.error, EOFError) as err:
+            place = f"{path}, after document {n_read}" if n_read else str(path)
+            raise CorpusError(place, f"not valid gzip, or cut off ({err})") from err
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")

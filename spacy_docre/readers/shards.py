@@ -1,7 +1,7 @@
 """Corpora as `.spacy` files: read shard by shard, written whole or not at all."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -67,19 +67,22 @@ def without_hidden_states(doc: Doc) -> Doc:
 
 
 @contextmanager
-def whole_or_nothing(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def whole_or_nothing(
+    target: Path, *, overwrite: bool = False, replaces: Sequence[str] = ("*.spacy",)
+) -> Iterator[Path]:
     """Give a temporary folder beside `target`; what lies there as `target.name` takes its place at the end.
 
     If the block fails, nothing is left behind and an older `target` stays as it was.
     Raises FileExistsError if `target` has content and `overwrite` is off, or if it is a folder that holds
-    anything but .spacy files.
+    anything but files of the patterns `replaces`.
     """
     content = list(target.iterdir()) if target.is_dir() else []
     if (content or target.is_file()) and not overwrite:
         raise FileExistsError(Errors.E023.format(path=target))
-    foreign = sorted(p.name for p in content if p.suffix != ".spacy")
+    foreign = sorted(p.name for p in content if not any(p.match(pattern) for pattern in replaces))
     if foreign:
-        raise FileExistsError(Errors.E028.format(path=target, found=", ".join(foreign[:5])))
+        expected = ", ".join(replaces)
+        raise FileExistsError(Errors.E028.format(path=target, found=", ".join(foreign[:5]), expected=expected))
     created = [p for p in (target.parent, *target.parent.parents) if not p.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

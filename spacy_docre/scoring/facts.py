@@ -1,13 +1,15 @@
 """Facts of the training set: what Ign F1 leaves out of the precision."""
 
+import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
 import srsly
 
 from ..annotations import Relation
-from ..errors import Errors
+from ..errors import Errors, Warnings
 
 Fact = tuple[str, str, str]  # (head name, tail name, label)
 
@@ -42,6 +44,19 @@ def read_facts(path: Path) -> Facts:
         if not (isinstance(row, list) and len(row) == 3 and all(isinstance(x, str) for x in row)):
             raise ValueError(Errors.E101.format(path=path, found=f"{str(row)[:80]} in row {i}"))
     return Facts((row[0], row[1], row[2]) for row in rows)
+
+
+def facts_if_there(path: Path) -> Facts | None:
+    """The facts of a file, read again only if it has changed; None with a warning where there is no such file."""
+    if not path.exists():
+        warnings.warn(Warnings.W010.format(path=path), stacklevel=2)
+        return None
+    return _read_version(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _read_version(path: Path, _mtime: int) -> Facts:
+    return read_facts(path)
 
 
 def facts_of(relations: Iterable[Relation]) -> set[Fact]:

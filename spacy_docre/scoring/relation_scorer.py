@@ -20,7 +20,7 @@ from ..annotations import (
 )
 from ..errors import Errors
 from .counts import Counts
-from .facts import Facts, read_facts
+from .facts import Facts, facts_if_there
 
 Key = tuple[str, str, str]  # (head id, label, tail id), ids as in the reference
 RARE_BELOW = 20  # labels with fewer relations in the scored documents count as rare
@@ -31,20 +31,20 @@ def create_relation_scorer_v1(
 ) -> Callable[[Iterable[Example]], dict[str, Any]]:
     """Score relations: a predicted one is right if a reference has its head, label and tail.
 
-    facts: JSON file of known facts [[head name, tail name, label], …], for Ign F1.
+    facts: JSON file of known facts [[head name, tail name, label], …], for Ign F1. It is read when first needed, so
+        that a pipeline loads where the file is not; then there is a warning, and no Ign F1.
     allow_incomplete: score documents whose labels are not complete, although right predictions then
         count as errors.
     """
-    known = read_facts(Path(facts)) if facts else None
-
-    return partial(score_examples, facts=known, allow_incomplete=allow_incomplete)
+    return partial(score_examples, facts=Path(facts) if facts else None, allow_incomplete=allow_incomplete)
 
 
 def score_examples(
-    examples: Iterable[Example], *, facts: Facts | None, allow_incomplete: bool, **_: Any
+    examples: Iterable[Example], *, facts: Path | None, allow_incomplete: bool, **_: Any
 ) -> dict[str, Any]:
     """`score_relations`, as spaCy calls a scorer: with settings of its own, which are not needed here."""
-    return score_relations(examples, facts=facts, allow_incomplete=allow_incomplete)
+    known = facts_if_there(facts) if facts is not None else None
+    return score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
 
 
 def score_relations(
