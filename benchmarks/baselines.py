@@ -53,7 +53,10 @@ def measure(corpus: Path = CORPUS) -> dict[str, dict[str, float]]:
     ):
         scorer = build(train)
         found = scorer(dev)
-        threshold = max(sorted(set(found.values()))[:: max(1, len(set(found.values())) // 200)], key=lambda t: f1(found, dev, t)["f"])
+        threshold = max(
+            sorted(set(found.values()))[:: max(1, len(set(found.values())) // 200)],
+            key=lambda t: f1(found, dev, t)["f"],
+        )
         scores[name] = f1(scorer(test), test, threshold)
     return scores
 
@@ -173,10 +176,7 @@ def type_of(doc: dict[str, Any], entity: int) -> str:
 def mentions_in(doc: dict[str, Any], sentence: int) -> list[tuple[int, float]]:
     """(entity, middle of the mention) in one sentence"""
     return [
-        (e, sum(m["pos"]) / 2)
-        for e, entity in enumerate(doc["vertexSet"])
-        for m in entity
-        if m["sent_id"] == sentence
+        (e, sum(m["pos"]) / 2) for e, entity in enumerate(doc["vertexSet"]) for m in entity if m["sent_id"] == sentence
     ]
 
 

@@ -60,8 +60,10 @@ class Errors(metaclass=_Messages):
     E029 = "{title!r}: the label {label!r} is not among the readable names given with --labels."
     E030 = "{path}: two labels have the name {name!r}, so names can't be turned back into labels."
     E031 = (
-        "Can't tell what {path} is. Expected text (.txt), DocRED JSON (.json, .json.gz), or .spacy (a file or a folder)."
+        "Can't tell what {path} is. Expected text (.txt), DocRED JSON (.json, .json.gz), or .spacy (a file or "
+        "a folder)."
     )
+    E032 = "{path} is a folder, and a file was to be written. Name a file in it, or another one."
 
     # Model
     E040 = (
@@ -108,6 +110,8 @@ class Errors(metaclass=_Messages):
         "{path} is not the weights of {name}: sha256 {found}, expected {expected}. The download is broken or the "
         "files were changed: delete them and get them again, or name the folder itself if you want these weights."
     )
+
+    E052 = "{path} is there and is no encoder, so it will not be replaced. Choose another folder, or delete it first."
 
     # Component
     E060 = (
@@ -186,8 +190,9 @@ class Warnings(metaclass=_Messages):
         "labels, or one of their entities is not in the document. The component's targets.counts has the total."
     )
     W009 = (
-        "A document has no sentence boundaries, so the evidence for relations is given in windows of {window} tokens. Put "
-        "a component that sets them before this one: nlp.add_pipe('sentencizer', before='docre_relations'), or a parser."
+        "A document has no sentence boundaries, so the evidence for relations is given in windows of {window} tokens. "
+        "Put a component that sets them before this one: nlp.add_pipe('sentencizer', before='docre_relations'), or "
+        "a parser."
     )
     W010 = (
         "No such file: {path}, so there is no Ign F1. The pipeline was trained with it; name a file for scoring with "

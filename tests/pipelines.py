@@ -74,10 +74,12 @@ def crowd(vocab: Vocab, n_entities: int, *, status: str | None = None) -> Doc:
     return doc
 
 
-def unlabelled(reference: Doc, vocab: Vocab | None = None) -> Doc:
+def unlabelled(reference: Doc, vocab: Vocab | None = None, *, sentences: bool = True) -> Doc:
     """The same tokens, sentences and entities, without relations."""
     words, spaces = [t.text for t in reference], [bool(t.whitespace_) for t in reference]
-    doc = Doc(vocab or reference.vocab, words=words, spaces=spaces)
+    sentences = sentences and reference.has_annotation("SENT_START")
+    starts = [t.is_sent_start for t in reference] if sentences else None
+    doc = Doc(vocab or reference.vocab, words=words, spaces=spaces, sent_starts=starts)
     copy_mentions(reference, doc)
     return doc
 

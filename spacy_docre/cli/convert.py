@@ -110,7 +110,8 @@ def convert_to_spacy(
 
     docs = read_docred(source, Vocab(), status=status, names=names, on_invalid=leave_out if skip_invalid else None)
     docs = count(docs, result)
-    with whole_or_nothing(target, overwrite=overwrite) as tmp:
+    shards = ("*.spacy",) if target.suffix != ".spacy" else ()
+    with whole_or_nothing(target, overwrite=overwrite, replaces=shards) as tmp:
         if target.suffix == ".spacy":
             write_shard(docs, tmp)
             result.n_files = 1

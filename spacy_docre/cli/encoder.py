@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
+from ..errors import Errors
 from .app import app
 
 
@@ -30,8 +31,10 @@ def encoder_cli(
 
 def write_encoder(name: str, output: Path, *, overwrite: bool = False) -> None:
     """Raises ValueError if the encoder is not to be had or not the known one; FileExistsError for the output."""
-    from ..models.encoders import FILES, copy_encoder
+    from ..models.encoders import FILES, copy_encoder, is_encoder
     from ..readers.shards import whole_or_nothing
 
+    if output.is_file() or (output.is_dir() and any(output.iterdir()) and not is_encoder(output)):
+        raise FileExistsError(Errors.E052.format(path=output))
     with whole_or_nothing(output, overwrite=overwrite, replaces=(*FILES, "*.bin")) as tmp:
         copy_encoder(name, tmp)

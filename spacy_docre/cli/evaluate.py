@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import srsly
 import typer
@@ -11,6 +11,9 @@ from wasabi import msg
 from ..errors import Errors
 from .app import app
 from .convert import write_json_array
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 TITLES = {
     "rel_micro_p": "Precision",
@@ -28,12 +31,18 @@ TITLES = {
 def evaluate_cli(
     model: str = typer.Argument(..., help="Pipeline: name or folder"),
     data: Path = typer.Argument(..., help="Annotated documents: .spacy file or folder", exists=True),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures to this JSON file"),
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="Write all figures to this JSON file", dir_okay=False
+    ),
     facts: Path | None = typer.Option(
         None, "--facts", help="JSON of facts known from training, for Ign F1: [[head, tail, label], …]"
     ),
     predictions: Path | None = typer.Option(
-        None, "--predictions", "-p", help="Write predictions to this JSON file, for DocRED's official evaluation"
+        None,
+        "--predictions",
+        "-p",
+        help="Write predictions to this JSON file, for DocRED's official evaluation",
+        dir_okay=False,
     ),
     gold_entities: bool = typer.Option(
         True, "--gold-entities/--own-entities", help="Take the data's entities, or the pipeline's own"
@@ -42,7 +51,10 @@ def evaluate_cli(
         False, "--allow-incomplete", help="Score documents whose labels are not complete"
     ),
     meta: Path | None = typer.Option(
-        None, "--meta", help="Write the pipeline's meta.json with these figures to this file: `spacy package --meta-path`"
+        None,
+        "--meta",
+        help="Write the pipeline's meta.json with these figures to this file, for `spacy package --meta-path`",
+        dir_okay=False,
     ),
     per_label: bool = typer.Option(False, "--per-label", help="Also print precision, recall and F1 per label"),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
@@ -101,8 +113,7 @@ def evaluate(
 
     known = read_facts(facts) if facts is not None else None
     nlp = load_model(model)
-    if all(nlp.get_pipe_meta(name).factory != "docre_relations" for name in nlp.pipe_names):
-        raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(nlp.pipe_names) or "empty"))
+    require_relations(nlp, model)
     corpus = create_corpus_v1(data, gold_tokens=gold_entities, gold_entities=gold_entities)
     examples = list(corpus(nlp))
     if not allow_incomplete:
@@ -120,6 +131,12 @@ def evaluate(
     scores["words_per_second"] = sum(len(eg.predicted) for eg in examples) / seconds
     scores["docs_per_second"] = len(examples) / seconds
     return scores
+
+
+def require_relations(nlp: "Language", model: str) -> None:
+    """Raise ValueError if the pipeline finds no relations."""
+    if all(nlp.get_pipe_meta(name).factory != "docre_relations" for name in nlp.pipe_names):
+        raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(nlp.pipe_names) or "empty"))
 
 
 def with_performance(model: str, scores: dict[str, Any]) -> dict[str, Any]:

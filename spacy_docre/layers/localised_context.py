@@ -11,10 +11,13 @@ class EntityAttention(nn.Module):
     """Multi-head attention from the mentions of each entity to all tokens of the document.
 
     ATLOP (Zhou et al. 2021, §3.2) reads it off the encoder's last layer; here it is learned, so that it
-    works on any token vectors and gets a gradient. A learned bias by distance lets a head look nearby.
+    works on any token vectors and gets a gradient. A learned bias by distance lets a head look nearby; it
+    starts with some heads looking nearby (`locality`), as in ALiBi (Press et al. 2022).
     """
 
-    def __init__(self, *, token_width: int, n_heads: int, head_width: int, n_distances: int = 24) -> None:
+    def __init__(
+        self, *, token_width: int, n_heads: int, head_width: int, n_distances: int = 24, locality: float = 0.0
+    ) -> None:
         super().__init__()
         if n_distances < 2:
             raise ValueError(Errors.E081.format(name="n_distances", expected=">= 2", value=n_distances))
@@ -23,15 +26,8 @@ class EntityAttention(nn.Module):
         self.query = nn.Linear(token_width, n_heads * head_width)
         self.key = nn.Linear(token_width, n_heads * head_width)
         self.distance = nn.Embedding(n_distances, n_heads)
-        import os
-        if os.environ.get("LOCAL"):
-            half = n_distances // 2
-            size = torch.arange(n_distances) % half
-            slopes = torch.linspace(0.0, float(os.environ["LOCAL"]), n_heads)
-            with torch.no_grad():
-                self.distance.weight.copy_(-size.unsqueeze(1) * slopes)
-        else:
-            nn.init.zeros_(self.distance.weight)
+        with torch.no_grad():
+            self.distance.weight.copy_(self._falling_off(locality))
 
     def forward(self, mentions: Tensor, mention_start: Tensor, tokens: Tensor, token_mask: Tensor) -> Tensor:
         """Attention of each mention over the tokens: rows sum to 1.
@@ -49,6 +45,13 @@ class EntityAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.n_heads, self.head_width)).transpose(1, 2)
+
+    def _falling_off(self, locality: float) -> Tensor:
+        """First weights of the distance bias (n_distances, n_heads): -slope · log2(distance) with slopes from 0 for the
+        first head to `locality` for the last, so attention falls off as distance ** (-1.44 · slope)."""
+        n_distances = self.distance.num_embeddings
+        doublings = torch.arange(n_distances) % (n_distances // 2)
+        return -doublings.unsqueeze(1) * torch.linspace(0.0, locality, self.n_heads)
 
     def _bucket(self, mention_start: Tensor, n_tokens: int) -> Tensor:
         """Signed distance in doublings: one half of the buckets before the mention, one after it."""

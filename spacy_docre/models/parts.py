@@ -5,6 +5,7 @@ from functools import partial
 
 from torch import nn
 
+from ..errors import Errors
 from ..layers.axial_attention import AxialAttention
 from ..layers.group_bilinear import GroupBilinear
 from ..layers.localised_context import EntityAttention
@@ -12,12 +13,19 @@ from ..layers.localised_context import EntityAttention
 PartBuilder = Callable[..., nn.Module]
 
 
-def build_entity_attention_v1(n_heads: int = 8, head_width: int = 48, n_distances: int = 24) -> PartBuilder:
+def build_entity_attention_v1(
+    n_heads: int = 8, head_width: int = 48, n_distances: int = 24, locality: float = 1.5
+) -> PartBuilder:
     """Attention from entities to tokens, from which the context of a pair is made.
 
     n_heads, head_width: as in any multi-head attention; n_distances: buckets of signed distance.
+    locality: at the start of training attention falls off as distance ** (-1.44 · slope), with slopes from 0 for the
+        first head to `locality` for the last. It is learned from there; 0 starts with all tokens alike.
     """
-    return partial(EntityAttention, n_heads=n_heads, head_width=head_width, n_distances=n_distances)
+    if locality < 0:
+        raise ValueError(Errors.E081.format(name="locality", expected=">= 0", value=locality))
+    settings = {"n_heads": n_heads, "head_width": head_width, "n_distances": n_distances, "locality": locality}
+    return partial(EntityAttention, **settings)
 
 
 def build_group_bilinear_v1(block_size: int = 16) -> PartBuilder:

@@ -117,7 +117,6 @@ class Corpus:
             lost = copy_mentions(reference, predicted)
         return Example(predicted, reference), lost
 
-
     def _copy_tokens(self, nlp: Language, reference: Doc) -> Doc:
         words, spaces = [t.text for t in reference], [bool(t.whitespace_) for t in reference]
         starts = None

@@ -67,18 +67,18 @@ def without_hidden_states(doc: Doc) -> Doc:
 
 
 @contextmanager
-def whole_or_nothing(
-    target: Path, *, overwrite: bool = False, replaces: Sequence[str] = ("*.spacy",)
-) -> Iterator[Path]:
+def whole_or_nothing(target: Path, *, overwrite: bool = False, replaces: Sequence[str] = ()) -> Iterator[Path]:
     """Give a temporary folder beside `target`; what lies there as `target.name` takes its place at the end.
 
     If the block fails, nothing is left behind and an older `target` stays as it was.
-    Raises FileExistsError if `target` has content and `overwrite` is off, or if it is a folder that holds
-    anything but files of the patterns `replaces`.
+    Raises FileExistsError if `target` has content and `overwrite` is off, or if it is a folder with anything but
+    files of the patterns `replaces`; without patterns, no folder is ever replaced.
     """
     content = list(target.iterdir()) if target.is_dir() else []
     if (content or target.is_file()) and not overwrite:
         raise FileExistsError(Errors.E023.format(path=target))
+    if content and not replaces:
+        raise FileExistsError(Errors.E032.format(path=target))
     foreign = sorted(p.name for p in content if not any(p.match(pattern) for pattern in replaces))
     if foreign:
         expected = ", ".join(replaces)

@@ -13,8 +13,8 @@ WIDTH = 110  # columns
 def render_text(doc: Doc) -> str:
     """Title, text, and every relation with its score and its evidence, the surest first.
 
-        Ada Lovelace —place of birth→ London   0.97
-            “Ada Lovelace was born in London.”
+    Ada Lovelace —place of birth→ London   0.97
+        “Ada Lovelace was born in London.”
     """
     return "\n".join(_lines(doc))
 
@@ -22,12 +22,20 @@ def render_text(doc: Doc) -> str:
 def _lines(doc: Doc) -> Iterator[str]:
     title = get_title(doc)
     if title:
-        yield from (title, "=" * len(title))
-    yield from textwrap.wrap(" ".join(doc.text.split()), WIDTH)
+        yield from (_line(title), "=" * len(_line(title)))
+    yield from textwrap.wrap(_line(doc.text), WIDTH)
     relations = sorted(get_relations(doc), key=lambda r: -r.score)
-    yield from ("", f"{len(get_entities(doc))} entities, {len(relations)} relations")
+    n_entities = len(get_entities(doc))
+    yield ""
+    yield f"{n_entities} {'entity' if n_entities == 1 else 'entities'}, {len(relations)} relation{'s'[: len(relations) != 1]}"
     for relation in relations:
-        yield f"  {relation.head.name} —{relation.label_}→ {relation.tail.name}   {relation.score:.2f}"
-        quoted = " … ".join(" ".join(span.text.split()) for span in relation.evidence)
+        head, tail = _line(relation.head.name), _line(relation.tail.name)
+        yield f"  {head} —{relation.label_}→ {tail}   {relation.score:.2f}"
+        quoted = " … ".join(_line(span.text) for span in relation.evidence)
         if quoted:
             yield from textwrap.wrap(f"“{quoted}”", WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+def _line(text: str) -> str:
+    """On one line: names and sentences may hold line ends."""
+    return " ".join(text.split())

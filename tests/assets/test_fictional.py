@@ -75,6 +75,7 @@ def share_across_sentences(docs):
 def test_names_of_dev_and_test_are_in_no_other_split(documents):
     """Names of entities, first names and surnames too: what was seen in training is of no help."""
     words = {s: {w for n in names(docs) for w in n.split()} for s, docs in documents.items()}
+    initials = {f"{letter}." for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
     people = {
         split: {w for d in docs for e in d["vertexSet"] for m in e if m["type"] == "PER" for w in m["name"].split()}
         for split, docs in documents.items()
@@ -82,7 +83,7 @@ def test_names_of_dev_and_test_are_in_no_other_split(documents):
     for split in ("dev", "test"):
         for other in set(SPLITS) - {split}:
             assert not names(documents[split]) & names(documents[other])
-            assert not people[split] & people[other]
+            assert not people[split] & people[other] - initials
             assert len(words[split] & words[other]) < len(words[split])
 
 
@@ -94,7 +95,9 @@ def test_templates_are_in_one_split_only():
         skeletons[split] = {frozenset(re.findall(r"\w+", SLOT.sub("", t.text).lower())) for t in templates}
     for split in ("dev", "test"):
         for other in set(SPLITS) - {split}:
-            near = [s for s in skeletons[split] for o in skeletons[other] if len(s & o) > 0.75 * len(s | o) and len(s) > 3]
+            near = [
+                s for s in skeletons[split] for o in skeletons[other] if len(s & o) > 0.75 * len(s | o) and len(s) > 3
+            ]
             assert not near, near[:5]
 
 

@@ -1,7 +1,9 @@
 """`python -m spacy docre encoder`: an encoder's files in a folder, whole or not at all, and a pipeline on top."""
 
+import hashlib
 import logging
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,13 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from spacy_docre.cli.encoder import write_encoder
+from spacy_docre.models import encoders
 from spacy_docre.models.encoders import DEFAULT, DEFAULT_SHA256
+from spacy_docre.models.transformer import init_encoder
 from spacy_docre.training.adamw import create_adamw_v1
 
 from ..conftest import make_doc
-from ..models.test_encoders import TINY_FILES, _no_hub, changed, encoders, installed, names_in  # noqa: F401
+from ..models.test_encoders import TINY_FILES, _no_hub, changed, installed, names_in  # noqa: F401
 from ..pipelines import initialised, make_hopper_doc, scored, step, transformer_pipeline, two_examples
 from .test_evaluate import plain, run
 
@@ -32,8 +36,6 @@ def test_a_folder_is_copied(encoder, tmp_path):
 @installed
 @pytest.mark.usefixtures("_no_hub")
 def test_the_default_encoder_comes_from_its_package(tmp_path):
-    import hashlib
-
     assert run("encoder", DEFAULT, tmp_path / "minilm")[0] == 0
     weights = tmp_path / "minilm" / "model.safetensors"
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == DEFAULT_SHA256
@@ -151,17 +153,28 @@ def test_the_first_layers_are_the_copied_ones(encoder, tmp_path):
         assert torch.equal(ours, theirs)
 
 
-@pytest.mark.parametrize("config", [{}, {"num_hidden_layers": 1}], ids=["all", "one"])
-def test_layers_that_are_left_out_are_not_listed(encoder, config):
-    """transformers warns of every weight it does not use; its verbosity is the user's afterwards."""
+def warnings_of_transformers(act) -> list[str]:
+    """What transformers says while `act` runs."""
     said: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())
-    before = transformers_logging.get_verbosity()
-    transformers_logging.add_handler(handler)
+    logger = logging.getLogger("transformers")
+    logger.addHandler(handler)
     try:
-        initialised(transformer_pipeline(encoder, {"transformer_config": config}))
+        act()
     finally:
-        transformers_logging.remove_handler(handler)
-    assert [message for message in said if "not used when initializing" in message] == []
+        logger.removeHandler(handler)
+    return said
+
+
+def test_layers_that_are_left_out_on_purpose_are_not_listed(encoder):
+    """transformers names every weight it does not use; its verbosity is the user's afterwards."""
+    before = transformers_logging.get_verbosity()
+    for n_layers, quiet, n_said in [(1, True, 0), (1, False, 1), (2, True, 0), (2, False, 0)]:
+        nlp = transformer_pipeline(encoder, {"transformer_config": {"num_hidden_layers": n_layers}})
+        model = nlp.get_pipe("transformer").model
+        said = warnings_of_transformers(partial(init_encoder, model, quiet=quiet))
+        assert ["encoder.layer.1" in message for message in said] == [True] * n_said
+    one = transformer_pipeline(encoder, {"transformer_config": {"num_hidden_layers": 1}})
+    assert warnings_of_transformers(partial(initialised, one)) == []
     assert transformers_logging.get_verbosity() == before

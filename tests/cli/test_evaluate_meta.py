@@ -1,5 +1,6 @@
 """`python -m spacy docre evaluate --meta`: the figures go into the package that `spacy package` makes."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def pack(meta: Path, folder: Path) -> Path:
     """The inside of the package that spaCy makes of the pipeline and this meta.json."""
     folder.mkdir()
     package(TINY, folder, meta_path=meta, create_sdist=False, create_wheel=False, silent=True)
-    return folder / "en_pipeline-0.0.0" / "en_pipeline"
+    inside = folder / "en_pipeline-0.0.0" / "en_pipeline"
+    shutil.copyfile(inside.parent / "meta.json", inside / "meta.json")  # as its setup.py does
+    return inside
 
 
 def test_the_pipelines_meta_has_the_figures(data, tmp_path):

@@ -129,3 +129,17 @@ def test_entities_with_nothing_in_common_share_no_token():
     shared.sum().backward()
     assert not shared.any()
     assert head.grad.isfinite().all()
+
+
+def test_locality_by_hand():
+    """Slope 2 for the last head: a token at distance 3 (two doublings) gets e^(-2·2) of the nearest one's weight, on
+    both sides; the first head sees all tokens alike."""
+    layer = EntityAttention(token_width=WIDTH, n_heads=2, head_width=4, locality=2.0)
+    torch.nn.init.zeros_(layer.query.weight)
+    torch.nn.init.zeros_(layer.query.bias)
+    tokens = torch.randn((1, 7, WIDTH))
+    found = layer(tokens[:, 3:4], torch.tensor([[3]]), tokens, torch.ones((1, 7), dtype=torch.bool))[0, :, 0]
+    assert found[0].tolist() == pytest.approx([1 / 7] * 7)
+    assert (found[1] / found[1, 3]).tolist() == pytest.approx(
+        [torch.e**-s for s in (4.0, 2.0, 2.0, 0.0, 2.0, 2.0, 4.0)], rel=1e-5
+    )

@@ -195,7 +195,7 @@ def test_tokens_beyond_the_encoder_are_counted(encoder, n_pieces, n_tokens, n_me
 
 def test_white_space_needs_no_vector(encoder):
     nlp = initialised(transformer_pipeline(encoder))
-    doc = Doc(nlp.vocab, words=["Ada", " ", "\n\n", "London", "\x07", "."])
+    doc = Doc(nlp.vocab, words=["Ada", " ", "\n\n", "London", "\x07", "."], sent_starts=[True] + [False] * 5)
     set_entities(doc, [[Span(doc, 0, 1, "PER")], [Span(doc, 3, 4, "LOC")]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -136,7 +136,7 @@ def test_whole_appears_only_at_the_end(tmp_path, folder):
 
 
 def write_then_fail(target, error, *, folder: bool) -> None:
-    with whole_or_nothing(target, overwrite=True) as tmp:
+    with whole_or_nothing(target, overwrite=True, replaces=("*.spacy",)) as tmp:
         fill(tmp, "new", folder=folder)
         raise error
 
@@ -161,9 +161,17 @@ def test_an_older_target_is_replaced_only_when_asked(target):
     exists = pytest.raises(FileExistsError, match=r"E023.*out already exists.*--overwrite")
     with exists, whole_or_nothing(target):
         pass
-    with whole_or_nothing(target, overwrite=True) as tmp:
+    with whole_or_nothing(target, overwrite=True, replaces=("*.spacy",)) as tmp:
         fill(tmp, "new", folder=is_folder)
     assert content(target) == ["new"]
+
+
+def test_a_folder_of_shards_is_never_replaced_by_one_file(tmp_path):
+    """`-o FOLDER` by mistake, for a command that writes one file: the shards stay."""
+    fill(tmp_path / "out", "old", folder=True)
+    with pytest.raises(FileExistsError, match="E032"), whole_or_nothing(tmp_path / "out", overwrite=True):
+        pass
+    assert content(tmp_path / "out") == ["old"]
 
 
 def test_an_empty_folder_is_a_free_place(tmp_path):

@@ -165,7 +165,7 @@ def test_nothing_to_score_is_none():
 
 def test_without_sentences_there_is_no_place_and_no_evidence():
     reference = make_doc()
-    doc = unlabelled(reference)
+    doc = unlabelled(reference, sentences=False)
     set_relations(doc, [("0", "colleague", "2", 1.0, [(0, 3)])], status="complete")
     scores = score_relations([Example(unlabelled(doc), doc)])
     assert (scores["rel_intra_f"], scores["rel_inter_f"], scores["rel_evidence_f"]) == (None, None, None)
@@ -183,5 +183,17 @@ def test_the_registered_scorer_reads_facts_from_a_file(tmp_path):
 @pytest.mark.parametrize("content", ['{"facts": []}', '[["a", "b"]]', '[["a", "b", 3]]', "[", '"text"'])
 def test_bad_facts_are_refused_with_their_file(tmp_path, content):
     (tmp_path / "facts.json").write_text(content, encoding="utf8")
+    scorer = create_relation_scorer_v1(facts=tmp_path / "facts.json")
     with pytest.raises(ValueError, match=r"(?s)facts\.json: can't read facts\. Expected JSON"):
-        create_relation_scorer_v1(facts=tmp_path / "facts.json")
+        scorer([example()])
+
+
+def test_without_the_facts_file_there_is_a_warning_and_no_ign_f1(tmp_path):
+    """A pipeline that was trained with facts loads and scores where the file is not."""
+    scorer = create_relation_scorer_v1(facts=tmp_path / "facts.json")
+    with pytest.warns(UserWarning, match="W010"):
+        scores = scorer([example()])
+    assert scores["rel_ign_f"] is None
+    assert scores["rel_micro_f"] > 0
+    srsly.write_json(tmp_path / "facts.json", [list(fact) for fact in FACTS])
+    assert scorer([example()])["rel_ign_f"] == pytest.approx(1 / 3), "it is read once it is there"

@@ -71,7 +71,7 @@ def test_white_space_is_one_space():
     doc = titled(Doc(Vocab(), words=words), "T")
     set_entities(doc, [[Span(doc, 0, 1)], [Span(doc, 4, 5)]])
     set_relations(doc, [("0", "met", "1", 1.0, [(0, 6)])])
-    expected = "T\n=\nAda met Bob\n\n2 entities, 1 relations\n  Ada —met→ Bob   1.00\n      “Ada met Bob”"
+    expected = "T\n=\nAda met Bob\n\n2 entities, 1 relation\n  Ada —met→ Bob   1.00\n      “Ada met Bob”"
     assert render_text(doc) == expected
 
 

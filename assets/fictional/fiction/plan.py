@@ -12,10 +12,10 @@ WEIGHT = {"birth": 0.5, "employer": 0.7, "residence": 0.5, "located": 1.2, "pare
 
 
 def choose_facts(world: World, rng: random.Random) -> list[Fact]:
-    """4 to 10 facts that hang together, in an order that can be told."""
+    """4 to 12 facts that hang together, in an order that can be told."""
     while True:
         focus = rng.choice(world.entities)
-        facts = _grow(focus, world, rng, rng.choice((4, 5, 5, 6, 6, 7, 7, 8, 9, 10)))
+        facts = _grow(focus, world, rng, rng.choice((4, 5, 6, 7, 8, 8, 9, 10, 11, 12)))
         if len(facts) >= 4 and len(_entities(facts)) >= 4:
             return facts
 

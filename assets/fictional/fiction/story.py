@@ -11,7 +11,7 @@ from .voice import Voice
 from .world import World
 
 MIN_SENTENCES, MAX_SENTENCES, MIN_ENTITIES = 6, 14, 5
-JOINED = 0.35  # share of the sentences that are joined to the one before, where both are short
+JOINED = 0.8  # share of the sentences that are joined to the one before, where both are short
 
 
 @dataclass
@@ -173,5 +173,8 @@ class Teller:
         """Is this sentence joined to the last one? Some are, if short."""
         if len(story.sentences) < 2 or not (text.endswith(".") and story.sentences[-1].endswith(".")):
             return False
-        simple = not any(x in story.sentences[-1] + text for x in (";", ", while")) and len(story.sentences[-1]) + len(text) < 170
+        simple = (
+            not any(x in story.sentences[-1] + text for x in (";", ", while"))
+            and len(story.sentences[-1]) + len(text) < 210
+        )
         return simple and self.rng.random() < JOINED
