@@ -11,7 +11,7 @@ from .voice import Voice
 from .world import World
 
 MIN_SENTENCES, MAX_SENTENCES, MIN_ENTITIES = 6, 14, 5
-JOINED = 0.8  # share of the sentences that are joined to the one before, where both are short
+JOINED = 0.6  # share of the sentences that are joined to the one before, where both are short
 
 
 @dataclass

@@ -51,7 +51,7 @@ class Voice:
                 possessive = text.startswith("'s", last)
                 out += self.pronoun(entity, possessive)
                 last += 2 if possessive and entity.type == "PER" else 0
-            elif out and entity.type != "PER" and self.is_clear(entity) and self.rng.random() < 0.5:
+            elif out and entity.type != "PER" and self.is_clear(entity) and self.rng.random() < 0.6:
                 out += self.rng.choice(NOUNS[entity.kind])
             else:
                 names = self.name(entity)
@@ -75,8 +75,8 @@ class Voice:
             return False
         alone = entity in self.recent and [e.kind for e in self.recent].count(entity.kind) == 1
         if entity == self.topic or alone:
-            return self.rng.random() < 0.6
-        return entity.type != "PER" and self.kinds[entity.kind] == 1 and self.rng.random() < 0.35
+            return self.rng.random() < 0.85
+        return entity.type != "PER" and self.kinds[entity.kind] == 1 and self.rng.random() < 0.5
 
     def pronoun(self, entity: Entity, possessive: bool) -> str:
         if entity.type == "PER":
