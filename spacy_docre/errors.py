@@ -148,6 +148,14 @@ class Errors(metaclass=_Messages):
     E090 = "margins {margins} and targets {targets} must have the same shape (n_pairs, n_labels)."
     E091 = "The mask has shape {mask}; expected one value per pair: ({n_pairs},)."
     E092 = "{loss}: {name} must be {expected}, got {value!r}."
+    E093 = "{path}: can't read it as JSON: {reason}"
+    E094 = "{path}, field {field!r}: expected {expected}."
+    E095 = (
+        "{path} knows nothing of these labels: {labels}. Make the file again with all labels of the training data, "
+        "or add them by hand."
+    )
+    E096 = "{loss} reads {path} by label, so it has to know the labels of the columns: call loss.bind(labels) first."
+    E097 = "Sum has no loss in step {step}: start {start}, until {until}. Let one of them go on."
 
     # Scoring
     E100 = (
@@ -197,4 +205,12 @@ class Warnings(metaclass=_Messages):
     W010 = (
         "No such file: {path}, so there is no Ign F1. The pipeline was trained with it; name a file for scoring with "
         "`python -m spacy docre evaluate --facts FILE`, or set facts = null in [components.docre_relations.scorer]."
+    )
+    W011 = (
+        "DSC: alpha = {alpha} makes a positive cheapest at a probability of {best:.2f}, so training pushes it "
+        "away from 1. Take at most {most}."
+    )
+    W012 = (
+        "Sum has losses that start or end at a step, but nobody counts steps, so it stays at step 0. Add "
+        '[training.before_update] @callbacks = "spacy-docre.count_steps.v1", or call loss.set_step(step).'
     )

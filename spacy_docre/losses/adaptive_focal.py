@@ -4,11 +4,11 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ..errors import Errors
-from .base import MarginLoss
+from .base import PairLoss
 from .negatives import log1p_sum_exp
 
 
-class AdaptiveFocalLoss(MarginLoss):
+class AdaptiveFocalLoss(PairLoss):
     """`log(1 + Σ_neg e^d) + Σ_pos w·softplus(-d)`, `w = 1 + (1 - σ(d))^γ`, for each pair.
 
     KD-DocRE (Tan et al. 2022, §3.3): as ATL, but positives do not compete with each other, and hard

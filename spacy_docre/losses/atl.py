@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from .base import MarginLoss
+from .base import PairLoss
 from .negatives import log1p_sum_exp
 
 
-class AdaptiveThresholdLoss(MarginLoss):
+class AdaptiveThresholdLoss(PairLoss):
     """`log(1 + Σ_neg e^d) + Σ_pos [log(1 + Σ_pos e^d) - d]`, for each pair.
 
     ATLOP (Zhou et al. 2021, eq. 8-9): positives should outrank the threshold, the threshold all

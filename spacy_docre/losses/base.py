@@ -1,6 +1,7 @@
 """One interface for every loss: margins and targets in, a scalar out."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ FAR_BELOW = -1e4  # the margin of a cell that says nothing: no loss and no gradi
 class MarginLoss(ABC):
     """A loss on margins `d` (n_pairs, n_labels): label logit minus threshold logit.
 
-    `loss(margins, targets) -> scalar`, the mean over pairs, at least in float32. Targets are in [0, 1].
+    `loss(margins, targets) -> scalar`, at least in float32. Targets are in [0, 1].
     No pairs give 0, with a zero gradient. The inputs are not modified.
     """
 
@@ -36,14 +37,29 @@ class MarginLoss(ABC):
             return margins.sum()
         return self.compute(margins, targets)
 
+    @abstractmethod
     def compute(self, margins: Tensor, targets: Tensor) -> Tensor:
-        """The loss of at least one pair, in float32 or float64."""
+        """The loss of at least one pair, in float32 or float64: (n_pairs, n_labels) twice -> scalar"""
+
+    def probability(self, margins: Tensor) -> Tensor:
+        """The loss's own probability of each label, for `Relation.score`."""
+        return torch.sigmoid(margins)
+
+    def bind(self, labels: Sequence[str]) -> None:
+        """Be told the labels, in the order of the columns. For losses that know something of single labels."""
+        return
+
+    def set_step(self, step: int) -> None:
+        """Be told the step of training, counted from 0. For losses that change."""
+        return
+
+
+class PairLoss(MarginLoss):
+    """A loss of single pairs: the mean over them."""
+
+    def compute(self, margins: Tensor, targets: Tensor) -> Tensor:
         return self.per_pair(margins, targets).mean()
 
     @abstractmethod
     def per_pair(self, margins: Tensor, targets: Tensor) -> Tensor:
         """(n_pairs, n_labels) twice -> (n_pairs,)"""
-
-    def probability(self, margins: Tensor) -> Tensor:
-        """The loss's own probability of each label, for `Relation.score`."""
-        return torch.sigmoid(margins)

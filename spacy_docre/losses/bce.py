@@ -5,10 +5,10 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ..errors import Errors
-from .base import FAR_BELOW, MarginLoss
+from .base import FAR_BELOW, PairLoss
 
 
-class BinaryCrossEntropy(MarginLoss):
+class BinaryCrossEntropy(PairLoss):
     """`Σ_r w·y·softplus(-d) + (1 - y)·softplus(d)`, summed over labels, for each pair; soft targets too.
 
     A label at d = 0 costs log 2, whatever its target (w = 1).

@@ -24,8 +24,7 @@ def build_entity_attention_v1(
     """
     if locality < 0:
         raise ValueError(Errors.E081.format(name="locality", expected=">= 0", value=locality))
-    settings = {"n_heads": n_heads, "head_width": head_width, "n_distances": n_distances, "locality": locality}
-    return partial(EntityAttention, **settings)
+    return partial(EntityAttention, n_heads=n_heads, head_width=head_width, n_distances=n_distances, locality=locality)
 
 
 def build_group_bilinear_v1(block_size: int = 16) -> PartBuilder:

@@ -227,6 +227,7 @@ class DocRERelations(TrainablePipe):
         references = [eg.reference for eg in examples]
         index = {label: i for i, label in enumerate(self.labels)}
         targets = self.targets(predicted, references, PairBatch.from_docs(predicted), index)
+        self.loss.bind(self.labels)
         return loss_and_gradient(self.loss, scores, targets)
 
     def initialize(
@@ -259,6 +260,7 @@ class DocRERelations(TrainablePipe):
         if self.targets.needs_complete() and COMPLETE not in statuses:
             counts = ", ".join(f"{n} {status}" for status, n in sorted(statuses.items()))
             raise ValueError(Errors.E062.format(name=self.name, found=counts, mode=self.targets.mode))
+        self.loss.bind(self.labels)
         self.model.set_dim("nO", 1 + len(self.labels), force=True)
         self.model.initialize(X=sample)
 

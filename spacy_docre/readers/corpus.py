@@ -105,10 +105,7 @@ class Corpus:
 
     def _make_example(self, nlp: Language, reference: Doc) -> tuple[Example, int]:
         """The example, and how many mentions do not fit the predicted side's tokens."""
-        if self.gold_tokens:
-            predicted = self._copy_tokens(nlp, reference)
-        else:
-            predicted = nlp.make_doc(reference.text)
+        predicted = self._copy_tokens(nlp, reference) if self.gold_tokens else nlp.make_doc(reference.text)
         predicted.user_data[TITLE_KEY] = get_title(reference)
         lost = 0
         if self.gold_entities:
@@ -119,7 +116,7 @@ class Corpus:
 
     def _copy_tokens(self, nlp: Language, reference: Doc) -> Doc:
         words, spaces = [t.text for t in reference], [bool(t.whitespace_) for t in reference]
-        starts = None
+        starts: list[bool | int | None] | None = None
         if self.gold_sentences and reference.has_annotation("SENT_START"):
             starts = [t.is_sent_start for t in reference]
         return Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=starts)

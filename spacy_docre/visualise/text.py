@@ -25,15 +25,19 @@ def _lines(doc: Doc) -> Iterator[str]:
         yield from (_line(title), "=" * len(_line(title)))
     yield from textwrap.wrap(_line(doc.text), WIDTH)
     relations = sorted(get_relations(doc), key=lambda r: -r.score)
-    n_entities = len(get_entities(doc))
+    n_entities, n_relations = len(get_entities(doc)), len(relations)
     yield ""
-    yield f"{n_entities} {'entity' if n_entities == 1 else 'entities'}, {len(relations)} relation{'s'[: len(relations) != 1]}"
+    yield f"{_count(n_entities, 'entity', 'entities')}, {_count(n_relations, 'relation', 'relations')}"
     for relation in relations:
         head, tail = _line(relation.head.name), _line(relation.tail.name)
         yield f"  {head} —{relation.label_}→ {tail}   {relation.score:.2f}"
         quoted = " … ".join(_line(span.text) for span in relation.evidence)
         if quoted:
             yield from textwrap.wrap(f"“{quoted}”", WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
+def _count(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"
 
 
 def _line(text: str) -> str:

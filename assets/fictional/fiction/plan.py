@@ -38,9 +38,10 @@ def _grow(focus: Entity, world: World, rng: random.Random, n_facts: int) -> list
         fact = rng.choices(open_, weights)[0]
         chosen.append(fact)
         entities += [e for e in (fact.head, fact.tail) if e not in entities]
-        if fact.label == "participant" and (won := Fact(fact.head, "winner", fact.tail)) in world.about[fact.head]:
-            if won not in chosen and rng.random() < 0.8:
-                chosen.append(won)
+        won = Fact(fact.head, "winner", fact.tail)
+        known = fact.label == "participant" and won in world.about[fact.head] and won not in chosen
+        if known and rng.random() < 0.8:
+            chosen.append(won)
         if fact.label == "winner" and (took := Fact(fact.head, "participant", fact.tail)) not in chosen:
             chosen.append(took)
     return chosen

@@ -1,0 +1,65 @@
+"""What losses know of single labels: JSON files, written by `spacy docre embed-labels` and `spacy docre priors`."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import Errors
+
+
+def read_costs(path: Path, labels: Sequence[str]) -> Tensor:
+    """Costs of taking one label for another, of these labels in this order: (n_labels, n_labels), float64.
+
+    The file: {"labels": [...], "costs": [[...], ...]}. Raises ValueError with the path, and labels that are missing.
+    """
+    found = _read(path, ("labels", "costs"))
+    try:
+        matrix = torch.tensor(found["costs"], dtype=torch.float64)
+    except (TypeError, ValueError):
+        matrix = torch.empty(0)
+    n = len(found["labels"])
+    if tuple(matrix.shape) != (n, n) or not bool((matrix >= 0).all()):
+        expected = f"{n} rows of {n} numbers >= 0, as there are labels"
+        raise ValueError(Errors.E094.format(path=path, field="costs", expected=expected))
+    _require(path, found["labels"], labels)
+    order = [found["labels"].index(label) for label in labels]
+    return matrix[order][:, order]
+
+
+def read_priors(path: Path, labels: Sequence[str]) -> Tensor:
+    """True and labelled priors of these labels: (2, n_labels), float64.
+
+    The file: {label: {"true": 0.01, "labelled": 0.004}, ...}, shares of all pairs. Raises ValueError with the path.
+    """
+    found = _read(path, ())
+    _require(path, list(found), labels)
+    for label in labels:
+        values = found[label] if isinstance(found[label], dict) else {}
+        fits = all(isinstance(values.get(x), int | float) and 0 <= values[x] < 1 for x in ("true", "labelled"))
+        if not fits:
+            expected = '{"true": share, "labelled": share} with shares in [0, 1)'
+            raise ValueError(Errors.E094.format(path=path, field=label, expected=expected))
+    return torch.tensor([[found[x][kind] for x in labels] for kind in ("true", "labelled")], dtype=torch.float64)
+
+
+def _read(path: Path, fields: Sequence[str]) -> dict[str, Any]:
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf8"))
+    except (OSError, ValueError) as err:
+        raise ValueError(Errors.E093.format(path=path, reason=err)) from err
+    for field in fields:
+        if not isinstance(found, dict) or not isinstance(found.get(field), list):
+            raise ValueError(Errors.E094.format(path=path, field=field, expected="a list"))
+    if not isinstance(found, dict):
+        raise ValueError(Errors.E094.format(path=path, field="(all)", expected="an object"))
+    return found
+
+
+def _require(path: Path, there: Sequence[str], labels: Sequence[str]) -> None:
+    missing = [label for label in labels if label not in there]
+    if missing:
+        raise ValueError(Errors.E095.format(path=path, labels=", ".join(missing)))
