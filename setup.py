@@ -35,8 +35,11 @@ setup(
     extras_require={
         # `spacy package --build wheel`
         "project": ["build>=1"],
-        # scikit-learn: baselines of the invented corpus
-        "dev": ["build>=1", "scikit-learn>=1.4", "pytest>=8", "hypothesis>=6", "ruff>=0.6", "mypy>=1.11"],
+        # scikit-learn: baselines of the invented corpus; matplotlib: plots of benchmarks
+        "dev": [
+            *["build>=1", "pytest>=8", "hypothesis>=6", "ruff>=0.6", "mypy>=1.11"],
+            *["scikit-learn>=1.4", "matplotlib>=3.8"],
+        ],
     },
     entry_points={
         "spacy_factories": ["docre_relations = spacy_docre.pipeline.docre_relations:make_docre_relations"],

@@ -165,6 +165,10 @@ class Errors(metaclass=_Messages):
     )
     E102 = "{model} has no docre_relations component, so there is nothing to evaluate. Its pipeline: {pipeline}."
     E103 = "No relation in the documents of {path}, so there are no facts to write."
+    E104 = (
+        "{path}: the labels of {title!r} are {status!r}, so they don't tell how often a label is true. Name completely "
+        "labelled documents first."
+    )
     E101 = "{path}: can't read facts. Expected JSON: [[head name, tail name, label], …]; found {found}."
 
 

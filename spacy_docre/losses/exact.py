@@ -12,6 +12,7 @@ from .base import FAR_BELOW, MarginLoss
 
 FORMS = ("binary", "single")
 N_NODES = 32  # of the quadrature: exact to 2e-10
+MIN_WEIGHT = 1e-13  # nodes that weigh less change nothing
 CERTAIN = 40.0  # Φ(40) is 1, and its slope 0
 
 
@@ -48,8 +49,9 @@ class SingleExactLoss(MarginLoss):
     def __init__(self, *, sigma: float) -> None:
         self.sigma = sigma
         nodes, weights = np.polynomial.hermite_e.hermegauss(N_NODES)
-        self.nodes = torch.from_numpy(nodes)
-        self.log_weights = torch.from_numpy(np.log(weights / weights.sum()))
+        weights = weights / weights.sum()
+        self.nodes = torch.from_numpy(nodes[weights > MIN_WEIGHT])
+        self.log_weights = torch.from_numpy(np.log(weights[weights > MIN_WEIGHT]))
 
     def compute(self, margins: Tensor, targets: Tensor) -> Tensor:
         scores = pad(margins, (1, 0))  # (n_pairs, 1 + n_labels), the threshold first

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,7 +68,7 @@ class SumOfLosses(MarginLoss):
 
 
 def build_sum_v1(
-    losses: dict[str, MarginLoss],
+    losses: dict[str, Any],  # MarginLoss; before they are resolved, confection shows their blocks to the type check
     weights: dict[str, float] = {},
     start: dict[str, int] = {},
     until: dict[str, int] = {},

@@ -22,16 +22,16 @@ from .test_evaluate import plain, run
 EXPECTED = """\
 Ada
 ===
-Ada Lovelace was born in London . She worked with Charles Babbage .
+Ada Lovelace was born in London. She worked with Charles Babbage.
 
 3 entities, 3 relations
   Charles Babbage —colleague→ Ada Lovelace   0.99
-      “She worked with Charles Babbage .”
+      “She worked with Charles Babbage.”
   Ada Lovelace —colleague→ Charles Babbage   0.99
-      “She worked with Charles Babbage .”
+      “She worked with Charles Babbage.”
   Ada Lovelace —place of birth→ London   0.99
-      “Ada Lovelace was born in London .”"""
-SILENT = "Ada\n===\nAda Lovelace was born in London . She worked with Charles Babbage .\n\n3 entities, 0 relations"
+      “Ada Lovelace was born in London.”"""
+SILENT = "Ada\n===\nAda Lovelace was born in London. She worked with Charles Babbage.\n\n3 entities, 0 relations"
 NAMES = ["ada.json", "ada.json.gz", "ada.spacy", "shards"]
 
 

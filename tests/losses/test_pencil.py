@@ -11,19 +11,20 @@ from spacy_docre.losses import build_loss
 from spacy_docre.losses.negatives import log1p_sum_exp
 from spacy_docre.masking import mask_out
 
-from .test_table import ROWS
+from .rows import TABLE
 
 ATL, FOCAL, BCE = (f"spacy-docre.{name}.v1" for name in ("ATL", "AdaptiveFocal", "BCE"))
 
 
 def cost(name, margins, targets, **settings) -> float:
+    """What one pair costs."""
     loss = build_loss(name, **settings)
     return loss(torch.tensor([margins], dtype=torch.float64), torch.tensor([targets])).item()
 
 
 def test_every_registered_loss_has_a_row():
     registered = {name for name in registry.losses.get_all() if name.startswith("spacy-docre.")}
-    assert registered == {row.values[0] for row in ROWS}
+    assert registered == {row.name for row in TABLE.values()}
 
 
 def test_unknown_loss_says_which_there_are():
@@ -94,20 +95,6 @@ def test_mean_over_pairs_not_over_labels():
     zeros = torch.zeros((2, 3))
     assert build_loss(BCE)(zeros, zeros).item() == pytest.approx(3 * log(2))
     assert build_loss(ATL)(zeros, zeros).item() == pytest.approx(log(4))
-
-
-@pytest.mark.parametrize(
-    ("name", "settings", "message"),
-    [
-        (FOCAL, {"gamma": -1.0}, "AdaptiveFocal: gamma must be >= 0, got -1.0"),
-        (BCE, {"pos_weight": 0.0}, "BCE: pos_weight must be > 0, got 0.0"),
-        (BCE, {"label_smoothing": 1.0}, r"BCE: label_smoothing must be in \[0, 1\), got 1.0"),
-        (BCE, {"label_smoothing": -0.1}, "BCE: label_smoothing must be in"),
-    ],
-)
-def test_impossible_settings_are_refused(name, settings, message):
-    with pytest.raises(ValueError, match=message):
-        build_loss(name, **settings)
 
 
 def test_log1p_sum_exp_of_some_of_nothing_and_of_far_ends():

@@ -13,13 +13,13 @@ from spacy_docre.visualise.text import WIDTH, render_text
 ADA = """\
 Ada
 ===
-Ada Lovelace was born in London . She worked with Charles Babbage .
+Ada Lovelace was born in London. She worked with Charles Babbage.
 
 3 entities, 3 relations
   Charles Babbage —colleague→ Ada Lovelace   0.90
-      “Ada Lovelace was born in London . … She worked with Charles Babbage .”
+      “Ada Lovelace was born in London. … She worked with Charles Babbage.”
   Ada Lovelace —place of birth→ London   0.75
-      “Ada Lovelace was born in London .”
+      “Ada Lovelace was born in London.”
   Ada Lovelace —colleague→ Charles Babbage   0.51"""
 
 
@@ -96,3 +96,8 @@ def test_long_lines_are_broken_and_nothing_is_lost(n_words):
     assert all(line.startswith(" " * 6) for line in quoted)
     assert " ".join(map(str.strip, quoted)) == f"“{' '.join(words)} … Ada Bob”"
     assert textwrap.dedent("\n".join(quoted)).startswith("“word0")
+
+
+def test_blanks_before_punctuation_are_not_shown():
+    words = "The firm ( HLW ) left Ada 's town , and closed .".split()
+    assert "The firm (HLW) left Ada's town, and closed." in lines(Doc(Vocab(), words=words))

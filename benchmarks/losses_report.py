@@ -1,0 +1,98 @@
+"""Scores, table and plot of benchmarks/losses.py."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FIGURES = {
+    "rel_micro_f": "F1",
+    "rel_ign_f": "Ign F1",
+    "rel_micro_p": "P",
+    "rel_micro_r": "R",
+    "rel_macro_rare_f": "rare",
+    "calibration_error": "ECE",
+}
+
+
+def score(model: Path, files: Path) -> dict[str, float]:
+    """Figures of a pipeline on the dev documents, the calibration error of its predicted relations among them."""
+    import spacy
+
+    from spacy_docre import get_relations
+    from spacy_docre.annotations import get_triples
+    from spacy_docre.readers.corpus import create_corpus_v1
+    from spacy_docre.scoring.facts import read_facts
+    from spacy_docre.scoring.relation_scorer import score_relations
+
+    nlp = spacy.load(model)
+    examples = list(create_corpus_v1(files / "dev.spacy")(nlp))
+    scores, hits = [], []
+    for example, doc in zip(examples, nlp.pipe(eg.predicted for eg in examples)):
+        gold = set(get_triples(example.reference))
+        for r in get_relations(doc):
+            scores.append(r.score)
+            hits.append((r.head.id, r.label_, r.tail.id) in gold)
+    found = score_relations(examples, facts=read_facts(files / "facts.json"))
+    figures = {name: found[name] for name in FIGURES if name in found}
+    return {**figures, "calibration_error": calibration_error(scores, hits)}
+
+
+def calibration_error(scores: list[float], hits: list[bool], n_bins: int = 10) -> float | None:
+    """Mean distance of score and precision over ten bins of scores, weighted by how many relations are in each."""
+    if not scores:
+        return None
+    confidence, right = np.array(scores), np.array(hits, dtype=float)
+    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    gaps = [abs(confidence[bins == b].sum() - right[bins == b].sum()) for b in range(n_bins)]
+    return float(sum(gaps) / len(confidence))
+
+
+def main(path: Path) -> None:
+    result = json.loads(path.read_text(encoding="utf8"))
+    for setting, runs in result["runs"].items():
+        print(f"\n{setting}\n{'':20}{''.join(f'{title:>14}' for title in FIGURES.values())}{'seeds':>7}")
+        for name, figures in sorted(summary(runs).items(), key=lambda x: -x[1]["rel_micro_f"][0]):
+            cells = "".join(f"{100 * m:>8.1f} ± {100 * s:>3.1f}" for m, s, _ in (figures[x] for x in FIGURES))
+            print(f"{name:20}{cells}{figures['rel_micro_f'][2]:>7}")
+    draw(result["runs"], path.with_suffix(".png"))
+
+
+def summary(runs: dict[str, Any]) -> dict[str, dict[str, tuple[float, float, int]]]:
+    """loss -> figure -> mean, standard deviation and number of seeds"""
+    found = {}
+    for name, seeds in runs.items():
+        columns = {x: [s[x] for s in seeds.values() if s.get(x) is not None] or [float("nan")] for x in FIGURES}
+        found[name] = {
+            x: (statistics.mean(v), statistics.stdev(v) if len(v) > 1 else 0.0, len(v)) for x, v in columns.items()
+        }
+    return found
+
+
+def draw(runs: dict[str, Any], path: Path) -> None:
+    """F1, precision and recall of every loss, one panel for each setting."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, len(runs), figsize=(5 * len(runs), 5), sharey=True, squeeze=False)
+    order = sorted(next(iter(runs.values())), key=lambda x: summary(next(iter(runs.values())))[x]["rel_micro_f"][0])
+    for panel, (setting, found) in zip(panels[0], runs.items()):
+        figures = {name: f for name, f in summary(found).items() if name in order}
+        rows = [order.index(name) for name in figures]
+        for key, marker, colour in (
+            ("rel_micro_p", "<", "0.6"),
+            ("rel_micro_r", ">", "0.6"),
+            ("rel_micro_f", "o", "C0"),
+        ):
+            means, deviations, _ = zip(*(f[key] for f in figures.values()))
+            panel.errorbar(means, rows, xerr=deviations, fmt=marker, color=colour, label=FIGURES[key], markersize=6)
+        panel.set(title=setting, xlabel="dev score", yticks=range(len(order)), yticklabels=order)
+        panel.grid(axis="x", alpha=0.3)
+    panels[0][0].legend(loc="lower left")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    print(f"\nDrawn: {path.name}")
