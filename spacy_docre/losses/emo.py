@@ -17,8 +17,8 @@ class EarthMoverLoss(PairLoss):
 
     Ren et al. 2024, eq. 7-9. p is the softmax over the threshold (at 0) and the labels (at d), τ is uniform over the
     gold labels, or all on the threshold where there is none. c is 0 on the diagonal, 1 between the threshold and a
-    label, and between labels what `costs` says, 1 without it. The value always equals CE (sg: no gradient); one
-    negative at d = 0 costs log 2.
+    label, and between labels what `costs` says, 1 without it. The value equals CE (sg: no gradient); one negative
+    at d = 0 costs log 2. Like any softmax it ranks: what is not gold need not fall below the threshold where gold is.
     """
 
     def __init__(self, *, costs: Path | None) -> None:
@@ -37,7 +37,7 @@ class EarthMoverLoss(PairLoss):
         gold = gold / gold.sum(-1, keepdim=True)
         log_p = pad(margins, (1, 0)).log_softmax(-1)
         cross_entropy = -(gold * log_p).sum(-1)
-        moved = (log_p.exp() * (gold @ self._matrix(margins))).sum(-1)
+        moved = (log_p.exp() * (gold @ self._matrix(margins).T)).sum(-1)
         ratio = cross_entropy.detach() / moved.detach().clamp(min=1e-8)
         return (cross_entropy + ratio * moved) / 2
 

@@ -22,8 +22,12 @@ def read_costs(path: Path, labels: Sequence[str]) -> Tensor:
     except (TypeError, ValueError):
         matrix = torch.empty(0)
     n = len(found["labels"])
-    if tuple(matrix.shape) != (n, n) or not bool((matrix >= 0).all()):
-        expected = f"{n} rows of {n} numbers >= 0, as there are labels"
+    if (
+        tuple(matrix.shape) != (n, n)
+        or len(set(map(str, found["labels"]))) != n
+        or not bool(((matrix >= 0) & matrix.isfinite()).all())
+    ):
+        expected = f"{n} rows of {n} finite numbers >= 0, as there are different labels"
         raise ValueError(Errors.E094.format(path=path, field="costs", expected=expected))
     _require(path, found["labels"], labels)
     order = [found["labels"].index(label) for label in labels]

@@ -23,11 +23,12 @@ class SquaredRankingPU(MarginLoss):
         risk⁺ = π_o·√((1 - π_o)/π_o)·E_P[ℓ⁺]
 
     The loss is their sum over labels; where risk⁻ < 0, only -γ·risk⁻. Without a file of priors, π_l is the label's
-    share in the batch and π_o is `ratio` times that. A label without any positive, at d = 0, m = ¼, costs 1/64.
+    share in the batch and π_o is `ratio` times that, at most 0.99; π_u is at least 0 (labels given too often). A label
+    without any positive, at d = 0, m = ¼, costs 1/64.
     """
 
     def __init__(self, *, priors: Path | None, ratio: float, margin: float, gamma: float) -> None:
-        for name, value, least in (("ratio", ratio, 1), ("gamma", gamma, 0)):
+        for name, value, least in (("ratio", ratio, 1), ("margin", margin, 0), ("gamma", gamma, 0)):
             if value < least:
                 raise ValueError(Errors.E092.format(loss="SSRPU", name=name, expected=f">= {least}", value=value))
         self.path = priors
@@ -65,8 +66,8 @@ class SquaredRankingPU(MarginLoss):
         if self.priors is not None:
             true, known = self.priors.to(margins)
             return true.clamp(max=MAX_PRIOR), known
-        known = n_labelled / (n_labelled + n_unlabelled).clamp(min=1)
-        known = known.to(margins.dtype).clamp(max=MAX_PRIOR)
+        known = n_labelled.to(margins.dtype) / (n_labelled + n_unlabelled).clamp(min=1)
+        known = known.clamp(max=MAX_PRIOR)
         return (self.ratio * known).clamp(max=MAX_PRIOR), known
 
 

@@ -129,7 +129,7 @@ def test_costs_with_other_fields(write, value, field):
 def test_costs_that_are_no_matrix_of_costs(write, costs):
     error = error_of(read_costs, write({"labels": ["a", "b"], "costs": costs}))
     assert "E094" in error
-    assert "field 'costs': expected 2 rows of 2 numbers >= 0" in error
+    assert "field 'costs': expected 2 rows of 2 finite numbers >= 0" in error
 
 
 def test_costs_must_be_finite(write):
