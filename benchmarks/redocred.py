@@ -2,8 +2,8 @@
 
     python benchmarks/redocred.py ../shared/data/redocred --seeds 0 1 2
 
-DATA is a folder with train.json and dev.json in Re-DocRED's format. Each seed took 35 minutes on one
-core. Results are written after each seed; seeds that are in the result already are not trained again.
+DATA is a folder with train.json and dev.json in Re-DocRED's format. Each seed took 20 to 40 minutes on
+one core. Results are written after each seed; seeds that are in the result already are not trained again.
 """
 
 import argparse

@@ -171,6 +171,28 @@ class Errors(metaclass=_Messages):
     )
     E101 = "{path}: can't read facts. Expected JSON: [[head name, tail name, label], …]; found {found}."
 
+    # Distillation
+    E110 = (
+        "Teacher {teacher!r} does not know {n} of the student's labels: {missing}. Give the student the teacher's "
+        "labels ([initialize.components.docre_relations] labels), or train the teacher on these labels too."
+    )
+    E111 = "Soft labels of {teacher!r}: logits {found} do not fit its entities and labels, expected {expected}."
+    E112 = "{path} is not a manifest of this package: {reason}. Annotate again, or delete the folder."
+    E113 = "{path} lacks files that its manifest lists: {files}. Put them back, or annotate again with --overwrite."
+    E114 = (
+        "{path} is not finished: {n_docs} documents so far. Start `python -m spacy docre annotate` again with the same "
+        "arguments; it goes on where it stopped."
+    )
+    E115 = (
+        "Teachers {first!r} and {second!r} have different labels, so their logits can't stand beside each other: "
+        "{labels}. Train them with the same labels."
+    )
+    E116 = "{path} has content that is not soft labels: {found}. Choose a new or empty folder, or delete what is there."
+    E117 = (
+        "{path} was begun differently. Changed: {changed}. Go on with what it was begun with, or start anew with "
+        "--overwrite."
+    )
+
 
 class Warnings(metaclass=_Messages):
     W001 = (

@@ -29,6 +29,7 @@ from .relations import (
     set_label_status,
     set_relations,
 )
+from .soft_labels import TEACHERS_KEY, SoftLabels, get_soft_labels, set_soft_labels
 from .views import Entity, Relation
 
 __all__ = [
@@ -40,9 +41,11 @@ __all__ = [
     "NONE",
     "RELATIONS_KEY",
     "STATUSES",
+    "TEACHERS_KEY",
     "TITLE_KEY",
     "Entity",
     "Relation",
+    "SoftLabels",
     "char_offsets",
     "copy_mentions",
     "copy_span",
@@ -50,6 +53,7 @@ __all__ = [
     "get_entities",
     "get_label_status",
     "get_relations",
+    "get_soft_labels",
     "get_title",
     "get_triples",
     "group_by_name",
@@ -61,4 +65,5 @@ __all__ = [
     "set_entities",
     "set_label_status",
     "set_relations",
+    "set_soft_labels",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
@@ -148,21 +149,32 @@ class DocRERelations(TrainablePipe):
     def predict(self, docs: Iterable[Doc]) -> list[DocPrediction]:
         """The relations of each document. Documents with fewer than two entities do not reach the model."""
         docs = list(docs)
-        entities = [entities_or_ents(doc) for doc in docs]
-        chosen = [i for i, found in enumerate(entities) if len(found) >= 2]
-        predictions = [DocPrediction(found, []) for found in entities]
-        if not chosen:
-            return predictions
-        self._require_model()
-        logits = to_numpy(self.model.predict([docs[i] for i in chosen]))
-        margins = logits[:, 1:] - logits[:, :1]  # (n_pairs, n_labels)
-        ends = np.cumsum([len(entities[i]) * (len(entities[i]) - 1) for i in chosen])
         threshold = self.loss.decision_margin + self.threshold_offset
-        for i, rows in zip(chosen, np.split(margins, ends[:-1])):
-            pairs, labels = decode(rows, threshold=threshold, max_labels=self.max_labels_per_pair)
-            scores = self.loss.probability(torch.from_numpy(rows[pairs, labels])).numpy()
-            predictions[i] = make_prediction(entities[i], pairs, labels, scores)
+        entities = [entities_or_ents(doc) for doc in docs]
+        predictions = []
+        for found, logits in zip(entities, self.predict_logits(docs, [len(e) for e in entities])):
+            margins = logits[:, 1:] - logits[:, :1]  # (n_pairs, n_labels)
+            pairs, labels = decode(margins, threshold=threshold, max_labels=self.max_labels_per_pair)
+            scores = self.loss.probability(torch.from_numpy(margins[pairs, labels])).numpy()
+            predictions.append(make_prediction(found, pairs, labels, scores))
         return predictions
+
+    def predict_logits(self, docs: Sequence[Doc], n_entities: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
+        """The logits of each document's ordered pairs: (n_pairs, 1 + n_labels), column 0 the threshold.
+
+        n_entities: how many entities each document has, where that is known already.
+        """
+        if n_entities is None:
+            n_entities = [len(entities_or_ents(doc)) for doc in docs]
+        chosen = [i for i, n in enumerate(n_entities) if n >= 2]
+        rows = [np.zeros((0, 1 + len(self.labels)), dtype=np.float32) for _ in docs]
+        if chosen:
+            self._require_model()
+            logits = to_numpy(self.model.predict([docs[i] for i in chosen]))
+            ends = np.cumsum([n_entities[i] * (n_entities[i] - 1) for i in chosen])
+            for i, found in zip(chosen, np.split(logits, ends[:-1])):
+                rows[i] = found
+        return rows
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[DocPrediction]) -> None:
         """Write relations with their evidence, and the entities that they are between where the document has none.

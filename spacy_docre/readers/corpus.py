@@ -19,6 +19,7 @@ from ..annotations import (
     set_entities,
 )
 from ..errors import Errors, Warnings
+from .manifest import require_finished
 from .shards import find_shards, read_shard
 
 BUFFER_SIZE = 1000  # documents in memory while shuffling a stream
@@ -98,6 +99,7 @@ class Corpus:
             raise ValueError(Errors.E021.format(path=self.path))
 
     def _docs(self, nlp: Language) -> Iterator[Doc]:
+        require_finished(self.path)
         shards = find_shards(self.path)
         if self.shuffle:
             random.Random(f"shards {self.seed} {self.epoch}").shuffle(shards)

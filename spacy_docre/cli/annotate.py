@@ -1,0 +1,61 @@
+"""`python -m spacy docre annotate`: a teacher writes soft labels for a corpus."""
+
+import sys
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from .app import app
+
+
+@app.command("annotate")
+def annotate_cli(
+    model: str = typer.Argument(..., help="Teacher: name or folder of a trained pipeline"),
+    inputs: list[Path] = typer.Argument(..., help="Documents: .spacy files or folders, and last the folder to write"),
+    also: list[str] = typer.Option([], "--also", help="Another teacher, with the same labels; may be repeated"),
+    docs_per_shard: int = typer.Option(200, "--docs-per-shard", min=1, help="Documents in one output file"),
+    overwrite: bool = typer.Option(False, "--overwrite", "-f", help="Start anew, whatever soft labels are there"),
+    use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
+) -> None:
+    """Write a corpus with a teacher's logits for every pair of entities beside each document: MODEL IN… OUT_DIR.
+
+    For training a student (spacy-docre.MixedTargets.v1 and the objectives of distillation). Killed and started again
+    it goes on where it stopped. To add the logits of a second teacher, annotate the output once more, or use --also.
+    """
+    from spacy.cli._util import setup_gpu
+
+    *sources, output = inputs
+    missing = [str(path) for path in sources if not path.exists()]
+    if not sources or missing:
+        problem = f"No such file or folder: {', '.join(missing)}" if missing else "Name documents and a folder to write"
+        msg.fail(problem, "Usage: python -m spacy docre annotate MODEL IN… OUT_DIR")
+        sys.exit(1)
+    setup_gpu(use_gpu)
+    try:
+        run([model, *also], sources, output, docs_per_shard=docs_per_shard, overwrite=overwrite)
+    except (ValueError, OSError) as err:
+        msg.fail("No soft labels", str(err))
+        sys.exit(1)
+
+
+def run(models: list[str], inputs: list[Path], output: Path, *, docs_per_shard: int, overwrite: bool) -> None:
+    """Load the teachers and annotate, with a progress bar. Raises ValueError and OSError."""
+    from tqdm import tqdm
+
+    from ..inference.annotate import annotate, count_docs
+    from ..inference.teacher import Teacher
+
+    n_docs = count_docs(inputs)
+    teachers = [Teacher(model) for model in models]
+    with tqdm(total=n_docs, unit=" docs", disable=None) as bar:
+        manifest = annotate(
+            teachers,
+            inputs,
+            output,
+            docs_per_shard=docs_per_shard,
+            overwrite=overwrite,
+            on_progress=bar.update,
+        )
+    names = ", ".join(t.name for t in teachers)
+    msg.good(f"{manifest.n_docs} documents with the logits of {names} in {len(manifest.shards)} files: {output}")

@@ -1,0 +1,1 @@
+"""Trained pipelines at work on whole corpora."""

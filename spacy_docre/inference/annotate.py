@@ -1,0 +1,129 @@
+"""Soft labels for a corpus, shard by shard: what teachers say of every pair, beside each document."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+
+from ..annotations import SoftLabels, get_entities, get_soft_labels, set_soft_labels
+from ..errors import Errors
+from ..readers.corpus import create_corpus_v1
+from ..readers.manifest import MANIFEST, Manifest, read_manifest, sha256
+from ..readers.shards import find_shards, write_shard
+from .teacher import Teacher
+
+LIMIT = float(np.finfo(np.float16).max)
+BATCH_SIZE = 32  # documents that are in memory with their hidden states
+
+
+def annotate(
+    teachers: Sequence[Teacher],
+    inputs: Sequence[Path],
+    output: Path,
+    *,
+    docs_per_shard: int = 200,
+    overwrite: bool = False,
+    on_progress: Callable[[int], None] = lambda n_docs: None,
+) -> Manifest:
+    """Write the documents of `inputs` with the teachers' logits to `output`, as 00000.spacy, 00001.spacy, …
+
+    Memory is bounded by one shard. A killed run goes on after its last whole shard when started again.
+    on_progress: called with the number of documents that are done, first with those of an earlier run.
+
+    Raises ValueError if teachers differ in their labels, or if `output` was begun with other teachers, inputs or
+    settings; FileExistsError if it has other content.
+    """
+    manifest = begin(teachers, inputs, output, docs_per_shard=docs_per_shard, overwrite=overwrite)
+    on_progress(manifest.n_docs)
+    if manifest.complete:
+        return manifest
+    examples = islice(read_examples(teachers[0].nlp, inputs), manifest.n_docs, None)
+    while chunk := list(islice(examples, docs_per_shard)):
+        docs: list[Doc] = []
+        for start in range(0, len(chunk), BATCH_SIZE):
+            docs += add_soft_labels(teachers, chunk[start : start + BATCH_SIZE])
+            on_progress(len(docs) - start)
+        manifest.shards.append(finish_shard(docs, output, f"{len(manifest.shards):05}.spacy"))
+        manifest.write(output)
+    manifest.complete = True
+    manifest.write(output)
+    return manifest
+
+
+def begin(
+    teachers: Sequence[Teacher], inputs: Sequence[Path], output: Path, *, docs_per_shard: int, overwrite: bool
+) -> Manifest:
+    """The manifest of an earlier run that did the same, or a new one."""
+    labels = list(teachers[0].labels)
+    for teacher in teachers[1:]:
+        if set(teacher.labels) != set(labels):
+            differing = ", ".join(sorted(set(teacher.labels) ^ set(labels)))
+            raise ValueError(Errors.E115.format(first=teachers[0].name, second=teacher.name, labels=differing))
+    settings = {
+        "teachers": [{"name": t.name, "sha256": t.checksum} for t in teachers],
+        "inputs": [{"file": p.name, "sha256": sha256(p)} for path in inputs for p in find_shards(path)],
+        "docs_per_shard": docs_per_shard,
+    }
+    earlier = read_manifest(output) if output.is_dir() else None
+    content = sorted(p.name for p in output.iterdir()) if output.is_dir() else []
+    if output.is_file() or (content and earlier is None and set(content) != {f".{MANIFEST}"}):
+        raise FileExistsError(Errors.E116.format(path=output, found=", ".join(content[:5]) or "a file"))
+    if earlier is not None and earlier.settings == settings and not overwrite:
+        return earlier
+    if earlier is not None and not overwrite:
+        raise ValueError(Errors.E117.format(path=output, changed=", ".join(changes(earlier.settings, settings))))
+    if earlier is not None:
+        (output / MANIFEST).unlink()
+        for shard in output.glob("*.spacy"):
+            shard.unlink()
+    output.mkdir(parents=True, exist_ok=True)
+    manifest = Manifest(settings, labels)
+    manifest.write(output)
+    return manifest
+
+
+def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """What is different, in words."""
+    for key in ("teachers", "inputs"):
+        old, new = ({x["sha256"]: x.get("name", x.get("file")) for x in s.get(key, [])} for s in (before, now))
+        if old != new:
+            yield f"{key} {', '.join(old.values())} → {', '.join(new.values())} (or their content)"
+    for key in now.keys() - {"teachers", "inputs"}:
+        if before.get(key) != now[key]:
+            yield f"{key} {before.get(key)} → {now[key]}"
+
+
+def read_examples(nlp: Language, inputs: Sequence[Path]) -> Iterator[Example]:
+    """All documents with their entities, file after file."""
+    return chain.from_iterable(create_corpus_v1(path)(nlp) for path in inputs)
+
+
+def count_docs(inputs: Sequence[Path]) -> int:
+    """Documents that are not empty, without making them."""
+    return sum(sum(len(x) > 0 for x in DocBin().from_disk(p).tokens) for path in inputs for p in find_shards(path))
+
+
+def add_soft_labels(teachers: Sequence[Teacher], examples: Sequence[Example]) -> list[Doc]:
+    """The reference documents, with what each teacher says; what one of that name has said before is replaced."""
+    docs = [eg.reference for eg in examples]
+    for teacher in teachers:
+        for example, logits in zip(examples, teacher.logits([eg.predicted for eg in examples])):
+            ids = tuple(e.id for e in get_entities(example.predicted))
+            soft = SoftLabels(teacher.name, teacher.labels, ids, np.clip(logits, -LIMIT, LIMIT).astype(np.float16))
+            earlier = [s for s in get_soft_labels(example.reference) if s.teacher != teacher.name]
+            set_soft_labels(example.reference, [*earlier, soft])
+    return docs
+
+
+def finish_shard(docs: Sequence[Doc], folder: Path, name: str) -> dict[str, Any]:
+    """Write one shard under a temporary name, then rename it. Returns its entry in the manifest."""
+    temporary = folder / f".{name}"
+    write_shard(docs, temporary)
+    temporary.replace(folder / name)
+    n_pairs = sum(len(soft.logits) for doc in docs for soft in get_soft_labels(doc)[:1])
+    return {"file": name, "n_docs": len(docs), "n_pairs": n_pairs, "sha256": sha256(folder / name)}

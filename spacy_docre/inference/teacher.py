@@ -1,0 +1,46 @@
+"""A trained pipeline as a teacher: the logits of all pairs."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from spacy.util import load_model
+
+from ..errors import Errors
+from ..pipeline.batching import MAX_CELLS, batch_by_cost
+from ..pipeline.docre_relations import DocRERelations
+from ..readers.manifest import sha256
+from ..readers.shards import without_hidden_states
+
+
+class Teacher:
+    """name: where it was loaded from, its last two folders or the package; checksum: of all its files."""
+
+    def __init__(self, model: str) -> None:
+        """Raises ValueError if the pipeline finds no relations."""
+        self.nlp = load_model(model)
+        found = [name for name, pipe in self.nlp.pipeline if isinstance(pipe, DocRERelations)]
+        if not found:
+            raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(self.nlp.pipe_names) or "empty"))
+        self.component: DocRERelations = self.nlp.get_pipe(found[0])  # type: ignore[assignment]
+        self.later = self.nlp.pipe_names[self.nlp.pipe_names.index(found[0]) :]
+        self.labels = self.component.labels
+        self.name = "/".join(Path(model).parts[-2:])
+        folder = self.nlp.path
+        self.checksum = sha256(*sorted(p for p in folder.rglob("*") if p.is_file()))
+
+    def logits(self, docs: Sequence[Doc]) -> Iterator[NDArray[np.float32]]:
+        """The logits of each document's pairs (n_pairs, 1 + n_labels), in the order of the documents.
+
+        They have entities and nothing else is asked of them; the pipeline's earlier components run on them, and their
+        hidden states are cleared.
+        """
+        ready = list(self.nlp.pipe(docs, disable=self.later, batch_size=len(docs)))
+        rows: dict[int, NDArray[np.float32]] = {}
+        for batch in batch_by_cost(ready, MAX_CELLS):
+            rows.update(zip(map(id, batch), self.component.predict_logits(batch)))
+        for doc in ready:
+            yield rows[id(doc)]
+            without_hidden_states(doc)

@@ -1,0 +1,72 @@
+"""The manifest of a folder of shards that is written little by little: what is in it, and whether it is finished."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import Errors
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+
+@dataclass
+class Manifest:
+    """settings: what the shards were made from and how (plain data): teachers, inputs, …
+    labels: the teachers' relation labels
+    shards: file, n_docs, n_pairs and sha256 of each finished shard
+    """
+
+    settings: dict[str, Any]
+    labels: list[str]
+    shards: list[dict[str, Any]] = field(default_factory=list)
+    complete: bool = False
+
+    @property
+    def n_docs(self) -> int:
+        return sum(shard["n_docs"] for shard in self.shards)
+
+    def write(self, folder: Path) -> None:
+        """Whole or not at all, so that a reader never meets half a manifest."""
+        temporary = folder / f".{MANIFEST}"
+        content = {"format": FORMAT, **asdict(self)}
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+        temporary.replace(folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """None where there is none. Raises ValueError for a file that is no manifest, with its path."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        stored = json.loads(path.read_text(encoding="utf8"))
+        if stored.pop("format") != FORMAT:
+            raise ValueError("unknown format")
+        return Manifest(**stored)
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        raise ValueError(Errors.E112.format(path=path, reason=err)) from err
+
+
+def require_finished(folder: Path) -> None:
+    """Raise ValueError if a manifest says that the folder is not finished, or a shard of it is missing."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return
+    missing = [s["file"] for s in manifest.shards if not (folder / s["file"]).exists()]
+    if missing:
+        raise ValueError(Errors.E113.format(path=folder, files=", ".join(missing[:5])))
+    if not manifest.complete:
+        raise ValueError(Errors.E114.format(path=folder, n_docs=manifest.n_docs))
+
+
+def sha256(*files: Path) -> str:
+    """Of the contents of all files, in this order."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file_:
+            while block := file_.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
