@@ -35,7 +35,9 @@ setup(
     extras_require={
         # `spacy package --build wheel`
         "project": ["build>=1"],
-        # scikit-learn: baselines of the invented corpus; matplotlib: plots of benchmarks
+        # plots of `spacy docre report`
+        "report": ["matplotlib>=3.8"],
+        # scikit-learn: baselines of the invented corpus
         "dev": [
             *["build>=1", "pytest>=8", "hypothesis>=6", "ruff>=0.6", "mypy>=1.11"],
             *["scikit-learn>=1.4", "matplotlib>=3.8"],
@@ -58,20 +60,28 @@ setup(
             **{
                 "ATL": "losses.atl:build_atl_v1",
                 "AdaptiveFocal": "losses.adaptive_focal:build_adaptive_focal_v1",
+                "BernoulliKL": "losses.distillation:build_bernoulli_kl_v1",
                 "BCE": "losses.bce:build_bce_v1",
                 "DSC": "losses.overlap:build_dsc_v1",
                 "Dice": "losses.overlap:build_dice_v1",
                 "EMO": "losses.emo:build_emo_v1",
                 "EXACT": "losses.exact:build_exact_v1",
                 "Focal": "losses.focal:build_focal_v1",
+                "LogitMSE": "losses.distillation:build_logit_mse_v1",
                 "PowerBCE": "losses.power_bce:build_power_bce_v1",
                 "SSRPU": "losses.ssrpu:build_ssrpu_v1",
                 "Sum": "losses.sum:build_sum_v1",
+                "SymmetricKL": "losses.distillation:build_symmetric_kl_v1",
+                "TemperatureKL": "losses.distillation:build_temperature_kl_v1",
                 "Tversky": "losses.overlap:build_tversky_v1",
                 "ZLPR": "losses.zlpr:build_zlpr_v1",
+                "ZLPRDistil": "losses.distillation:build_zlpr_distil_v1",
             }
         ),
-        "spacy_callbacks": registered(count_steps="training.callbacks:create_count_steps_v1"),
+        "spacy_callbacks": registered(
+            copy_weights="training.callbacks:create_copy_weights_v1",
+            count_steps="training.callbacks:create_count_steps_v1",
+        ),
         "thinc_optimizers": registered(AdamW="training.adamw:create_adamw_v1"),
         "spacy_misc": registered(MixedTargets="features.targets:create_mixed_targets_v1"),
         "spacy_readers": registered(Corpus="readers.corpus:create_corpus_v1"),

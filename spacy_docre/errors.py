@@ -63,6 +63,7 @@ class Errors(metaclass=_Messages):
         "Can't tell what {path} is. Expected text (.txt), DocRED JSON (.json, .json.gz), or .spacy (a file or "
         "a folder)."
     )
+    E033 = "Labels come from --distant or from --facts, not from both. Convert twice, or leave one out."
     E032 = "{path} is a folder, and a file was to be written. Name a file in it, or another one."
 
     # Model
@@ -192,6 +193,30 @@ class Errors(metaclass=_Messages):
         "{path} was begun differently. Changed: {changed}. Go on with what it was begun with, or start anew with "
         "--overwrite."
     )
+    E118 = (
+        "{loss} takes targets of 0 and 1 only, and teachers give others. Choose a loss for soft targets "
+        '(AdaptiveFocal, ZLPR, BCE, …), or mode = "teacher_union" in the component\'s targets.'
+    )
+    E119 = "The logits of student {student} and teacher {teacher} must have the same shape (n_pairs, 1 + n_labels)."
+    E120 = (
+        "{source} was not trained on these labels, so its weights don't fit: {missing}. Leave them out of the training "
+        "data, or train {source} with them."
+    )
+    E121 = (
+        "The weights of {component!r} in {source} don't fit this pipeline: {reason}. Its block "
+        "[components.{component}.model] must be the same in both configs (encoder, layers, widths)."
+    )
+    E122 = "{source} has no component {component!r}. Its pipeline: {pipeline}."
+    E125 = (
+        "Two teachers have one name: {names}. Copy one to a folder with another name, so that both can be told apart."
+    )
+    E126 = (
+        "{output} and {input} lie within each other, so the output would be read as input. Write to a folder beside it."
+    )
+
+    # Reports
+    E123 = "Plots need matplotlib, which is not installed: pip install 'spacy-docre[report]', or pip install matplotlib"
+    E124 = "No scores in {path}. Expected NAME.json files that `python -m spacy docre evaluate --output` writes."
 
 
 class Warnings(metaclass=_Messages):

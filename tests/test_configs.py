@@ -28,16 +28,23 @@ def test_config_trains(config, encoder, tmp_path):
     }
     if "[components.transformer]" in config.read_text(encoding="utf8"):
         options["vars.encoder"] = encoder
-    settings = [str(x) for name, value in options.items() for x in (f"--{name}", value)]
+    if "copy_weights" in config.read_text(encoding="utf8"):
+        train(config.with_name("docre_pretrain.cfg"), tmp_path / "student", options)
+        options["paths.student"] = tmp_path / "student" / "model-last"
     output = tmp_path / "model"
-    train = [sys.executable, "-m", "spacy", "train", str(config), "-o", str(output), *settings]
-    done = subprocess.run(train, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "words/s" in done.stdout
+    assert "words/s" in train(config, output, options)
     load = f"import spacy; print(spacy.load({str(output / 'model-last')!r}).pipe_labels['docre_relations'])"
     done = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "place of birth" in done.stdout
+
+
+def train(config, output, options) -> str:
+    settings = [str(x) for name, value in options.items() for x in (f"--{name}", value)]
+    command = [sys.executable, "-m", "spacy", "train", str(config), "-o", str(output), *settings]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
@@ -67,11 +74,7 @@ def test_transformer_config_learns(encoder, tmp_path):
         "training.optimizer.schedule": "null",
         "training.optimizer.head_learn_rate": 0.002,
     }
-    settings = [str(x) for name, value in options.items() for x in (f"--{name}", value)]
-    config = next(path for path in CONFIGS if path.stem == "docre_trf")
-    train = [sys.executable, "-m", "spacy", "train", str(config), "-o", str(tmp_path / "m"), *settings]
-    done = subprocess.run(train, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+    train(next(path for path in CONFIGS if path.stem == "docre_trf"), tmp_path / "m", options)
     evaluate = [sys.executable, "-m", "spacy", "docre", "evaluate", str(tmp_path / "m" / "model-last"), str(corpus)]
     done = subprocess.run(evaluate, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,5 @@
 """`python -m spacy project run all`, as a newcomer runs it, with a tiny encoder and two steps of training."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 def run(folder, *args):
     command = [sys.executable, "-m", "spacy", "project", "run", *args[:1], ".", *args[1:]]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
 
 
 @pytest.fixture(scope="module")
@@ -30,22 +29,29 @@ def project(tmp_path_factory):
 @pytest.mark.slow
 def test_run_all(project, encoder, tmp_path):
     """All steps run; a second run does nothing; what is missing is made again; the wheel installs and loads."""
-    settings = ("--vars.encoder", str(encoder), "--vars.steps", "2")
+    steps = (x for name in ("steps", "pretrain_steps", "finetune_steps") for x in (f"--vars.{name}", "2"))
+    settings = ("--vars.encoder", str(encoder), *steps, "--vars.distant_docs", "20")
     done = run(project, "all", *settings)
     assert done.returncode == 0, done.stdout + done.stderr
-    metrics = json.loads((project / "metrics" / "fictional.json").read_text(encoding="utf8"))
-    assert 0 <= metrics["rel_micro_f"] <= 1
+    runs = ["1-teacher", "2-student-pretrained", "3-student-finetuned", "4-without-distillation"]
+    scores = {x: srsly.read_json(project / "metrics" / "fictional" / f"{x}.json") for x in runs}
+    assert all(0 <= s["rel_micro_f"] <= 1 for s in scores.values())
+    report = (project / "metrics" / "fictional.html").read_text(encoding="utf8")
+    assert all(name in report for name in ("teacher", "student finetuned", "without distillation", "<svg"))
+    manifest = srsly.read_json(project / "corpus" / "fictional" / "soft" / "manifest.json")
+    assert manifest["complete"]
+    assert sum(shard["n_docs"] for shard in manifest["shards"]) == 20
     assert "Halvorsen" in (project / "metrics" / "sample.txt").read_text(encoding="utf8")
 
     again = run(project, "all", *settings)
     assert again.returncode == 0
-    assert len(re.findall("Skipping", again.stdout)) == 6, again.stdout
+    assert len(re.findall("Skipping", again.stdout)) == 11, again.stdout
     (project / "metrics" / "sample.txt").unlink()
     once_more = run(project, "all", *settings)
-    assert len(re.findall("Skipping", once_more.stdout)) == 5
+    assert len(re.findall("Skipping", once_more.stdout)) == 10
     assert (project / "metrics" / "sample.txt").exists()
 
-    check_package(project, metrics, tmp_path)
+    check_package(project, scores["3-student-finetuned"], tmp_path)
 
 
 def check_package(project, metrics, tmp_path):

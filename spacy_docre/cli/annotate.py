@@ -15,7 +15,10 @@ def annotate_cli(
     inputs: list[Path] = typer.Argument(..., help="Documents: .spacy files or folders, and last the folder to write"),
     also: list[str] = typer.Option([], "--also", help="Another teacher, with the same labels; may be repeated"),
     docs_per_shard: int = typer.Option(200, "--docs-per-shard", min=1, help="Documents in one output file"),
-    overwrite: bool = typer.Option(False, "--overwrite", "-f", help="Start anew, whatever soft labels are there"),
+    limit: int = typer.Option(0, "--limit", "-n", min=0, help="Only so many documents; 0 takes all"),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", "-f", help="Start anew if OUT_DIR was begun with other teachers, documents or settings"
+    ),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
     """Write a corpus with a teacher's logits for every pair of entities beside each document: MODEL IN… OUT_DIR.
@@ -33,20 +36,22 @@ def annotate_cli(
         sys.exit(1)
     setup_gpu(use_gpu)
     try:
-        run([model, *also], sources, output, docs_per_shard=docs_per_shard, overwrite=overwrite)
+        run([model, *also], sources, output, docs_per_shard=docs_per_shard, limit=limit, overwrite=overwrite)
     except (ValueError, OSError) as err:
         msg.fail("No soft labels", str(err))
         sys.exit(1)
 
 
-def run(models: list[str], inputs: list[Path], output: Path, *, docs_per_shard: int, overwrite: bool) -> None:
+def run(
+    models: list[str], inputs: list[Path], output: Path, *, docs_per_shard: int, limit: int, overwrite: bool
+) -> None:
     """Load the teachers and annotate, with a progress bar. Raises ValueError and OSError."""
     from tqdm import tqdm
 
     from ..inference.annotate import annotate, count_docs
     from ..inference.teacher import Teacher
 
-    n_docs = count_docs(inputs)
+    n_docs = min(count_docs(inputs), limit or sys.maxsize)
     teachers = [Teacher(model) for model in models]
     with tqdm(total=n_docs, unit=" docs", disable=None) as bar:
         manifest = annotate(
@@ -54,6 +59,7 @@ def run(models: list[str], inputs: list[Path], output: Path, *, docs_per_shard: 
             inputs,
             output,
             docs_per_shard=docs_per_shard,
+            limit=limit,
             overwrite=overwrite,
             on_progress=bar.update,
         )

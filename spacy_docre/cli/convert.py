@@ -4,19 +4,23 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import srsly
 import typer
 from wasabi import msg
 
-from ..annotations import STATUSES
+from ..annotations import NONE, STATUSES
 from ..errors import Errors
+from ..readers.distant import DistantLabels
 from ..readers.docred import read_docred
 from ..readers.docred_export import to_docred, to_docred_predictions
 from ..readers.json_stream import CorpusError
 from ..readers.shards import find_shards, read_shard, whole_or_nothing, write_shard, write_shards
 from .app import app
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
 
 
 @dataclass
@@ -27,6 +31,7 @@ class Conversion:
     n_files: int = 0
     n_relations: int = 0
     left_out: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)  # titles of distant labels without a document
 
 
 @app.command("convert")
@@ -38,6 +43,14 @@ def convert_cli(
     ),
     labels_are: str = typer.Option(
         "complete", "--labels-are", "-a", help=f"How far labels can be trusted: {', '.join(STATUSES)}"
+    ),
+    distant: Path | None = typer.Option(
+        None,
+        "--distant",
+        help='Labels made by a machine, JSONL: {"title": …, "labels": [{"h": 0, "r": "P17", "t": 4}]}',
+    ),
+    facts: Path | None = typer.Option(
+        None, "--facts", help="Label documents by name matching with facts, JSON: [[head name, tail name, label], …]"
     ),
     docs_per_shard: int = typer.Option(
         500, "--docs-per-shard", "-n", min=1, help="Documents in each file, where the target is a folder"
@@ -64,6 +77,8 @@ def convert_cli(
                 target,
                 labels=labels,
                 status=labels_are,
+                distant=distant,
+                facts=facts,
                 docs_per_shard=docs_per_shard,
                 skip_invalid=skip_invalid,
                 overwrite=overwrite,
@@ -73,6 +88,8 @@ def convert_cli(
         sys.exit(1)
     for error in result.left_out:
         msg.warn(f"Left out: {error}")
+    if result.unused:
+        msg.warn(f"{len(result.unused)} row(s) of {distant} fit no document, the first: {result.unused[0]!r}")
     if result.left_out:
         msg.warn(f"{len(result.left_out)} invalid document(s) left out")
     files = f" in {result.n_files} files" if result.n_files > 1 else ""
@@ -85,12 +102,15 @@ def convert_to_spacy(
     *,
     labels: Path | None = None,
     status: str = "complete",
+    distant: Path | None = None,
+    facts: Path | None = None,
     docs_per_shard: int = 500,
     skip_invalid: bool = False,
     overwrite: bool = False,
 ) -> Conversion:
     """DocRED JSON to one .spacy file or a folder of shards.
 
+    distant, facts: files whose labels take the place of the documents' own; their status is "distant" then.
     Raises CorpusError for bad input, with its place; ValueError for an unknown status or file type;
     FileExistsError if the target exists.
     """
@@ -108,7 +128,18 @@ def convert_to_spacy(
     def leave_out(error: CorpusError) -> None:
         result.left_out.append(str(error))
 
-    docs = read_docred(source, Vocab(), status=status, names=names, on_invalid=leave_out if skip_invalid else None)
+    if distant is not None and facts is not None:
+        raise ValueError(Errors.E033)
+    for path in (distant, facts):
+        if path is not None and not path.exists():
+            raise ValueError(Errors.E024.format(path=path))
+    rows = DistantLabels(distant) if distant is not None else None
+    on_invalid = leave_out if skip_invalid else None
+    if facts is None:
+        docs = read_docred(source, Vocab(), status=status, names=names, distant=rows, on_invalid=on_invalid)
+    else:
+        docs = read_docred(source, Vocab(), status=NONE, on_invalid=on_invalid)
+        docs = label_by_facts(docs, facts, names or {})
     docs = count(docs, result)
     shards = ("*.spacy",) if target.suffix != ".spacy" else ()
     with whole_or_nothing(target, overwrite=overwrite, replaces=shards) as tmp:
@@ -123,6 +154,7 @@ def convert_to_spacy(
                 n = len(result.left_out)
                 raise ValueError(Errors.E027.format(n_invalid=n, n_docs=n, first=result.left_out[0]))
             raise CorpusError(str(source), "no documents")
+    result.unused = rows.unused if rows is not None else []
     return result
 
 
@@ -159,6 +191,21 @@ def convert_to_json(
         if not result.n_docs:
             raise ValueError(Errors.E021.format(path=source))
     return result
+
+
+def label_by_facts(docs: Iterable["Doc"], path: Path, names: dict[str, str]) -> Iterator["Doc"]:
+    """The documents with every fact between two of their entities, in place of their own labels.
+
+    names: relation id -> readable label, for facts with ids.
+    """
+    from ..annotations import DISTANT, get_entities, set_relations
+    from ..scoring.facts import read_facts
+
+    facts = read_facts(path)
+    for doc in docs:
+        relations = [(h, names.get(label, label), t) for h, label, t in facts.between(get_entities(doc))]
+        set_relations(doc, relations, status=DISTANT)
+        yield doc
 
 
 def count(docs: Iterable, result: Conversion) -> Iterator:

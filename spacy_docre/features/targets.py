@@ -1,8 +1,8 @@
-"""Labels and label status to targets: nothing is 0 only because nobody labelled it."""
+"""Labels, label status and teachers to targets: nothing is 0 only because nobody labelled it."""
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,38 +11,74 @@ from spacy.tokens import Doc
 
 from ..annotations import (
     COMPLETE,
+    DISTANT,
+    INCOMPLETE,
     entities_or_ents,
     get_entities,
     get_label_status,
+    get_soft_labels,
     get_triples,
     match_entities,
 )
 from ..errors import Errors, Warnings
 from .pair_batch import PairBatch
 
-MODES = ("positives_only", "closed_world")
+MODES = ("teacher_soft", "teacher_union", "positives_only", "closed_world")
 
 
 @dataclass(frozen=True)
 class PairTargets:
-    """values: in [0, 1] (n_pairs, n_labels); known: which of them say something, None for all."""
+    """values: in [0, 1] (n_pairs, n_labels)
+    known: which of them say something (n_pairs, n_labels), None for all
+    teacher: logits of the teachers, averaged (n_pairs, 1 + n_labels), nan for pairs that none has seen; None without
+    """
 
     values: NDArray[np.float32]
     known: NDArray[np.bool_] | None
+    teacher: NDArray[np.float32] | None = None
+
+    @property
+    def soft(self) -> bool:
+        """Whether any target is neither 0 nor 1."""
+        return bool(((self.values > 0) & (self.values < 1)).any())
+
+    @property
+    def taught(self) -> NDArray[np.bool_]:
+        """Pairs that a teacher has seen: (n_pairs,)"""
+        if self.teacher is None:
+            return np.zeros(len(self.values), dtype=bool)
+        return ~np.isnan(self.teacher[:, 0])
 
 
 class MixedTargets:
     """Targets of a batch. What a missing label means depends on the document's label status.
 
-    mode "positives_only": in a `complete` document, that the relation does not hold; in others, nothing.
-    mode "closed_world": that it does not hold, whatever the status (the paper's choice for distant labels).
+    In `complete` documents, that the relation does not hold, in every mode. In others:
+
+    teacher_soft: p, the probability of the teachers, and 1 for the labels of `incomplete` documents; in `distant` ones
+        the mix trust · label + (1 - trust) · p.
+    teacher_union: the same, rounded to 0 or 1.
+    positives_only: nothing; the labels that are there are 1.
+    closed_world: that it does not hold, whatever the status (the paper's choice for distant labels).
+
+    Pairs that no teacher has seen are as in positives_only in both teacher modes. p = σ(teacher_scale · margin), the
+    margins averaged over teachers.
     """
 
-    def __init__(self, *, mode: str) -> None:
+    def __init__(
+        self, *, mode: str, trust: float = 0.0, teacher_scale: float = 1.0, teacher_weights: Mapping[str, float] = {}
+    ) -> None:
         if mode not in MODES:
             raise ValueError(Errors.E064.format(mode=mode, expected=", ".join(MODES)))
+        if not 0 <= trust <= 1:
+            raise ValueError(Errors.E081.format(name="trust", expected="in [0, 1]", value=trust))
+        if teacher_scale <= 0:
+            raise ValueError(Errors.E081.format(name="teacher_scale", expected="> 0", value=teacher_scale))
         self.mode = mode
-        self.counts: Counter[str] = Counter()  # documents by status that are not complete, and relations "lost"
+        self.trust = trust
+        self.teacher_scale = teacher_scale
+        self.teacher_weights = dict(teacher_weights)
+        self.counts: Counter[str] = Counter()  # untaught documents by status if not complete, and relations "lost"
 
     def __call__(
         self,
@@ -51,24 +87,66 @@ class MixedTargets:
         batch: PairBatch,
         label_index: Mapping[str, int],
     ) -> PairTargets:
-        """Targets for the pairs of the predicted documents, from the relations of their references."""
-        values = np.zeros((int(batch.n_pairs.sum()), len(label_index)), dtype=np.float32)
-        known = np.ones(values.shape, dtype=bool)
+        """Targets for the pairs of the predicted documents, from what is known of their references.
+
+        Raises ValueError if a teacher lacks one of the labels.
+        """
+        shape = (int(batch.n_pairs.sum()), len(label_index))
+        values, known = np.zeros(shape, dtype=np.float32), np.ones(shape, dtype=bool)
+        teacher = np.full((shape[0], 1 + shape[1]), np.nan, dtype=np.float32)
         first_row = 0
         for doc, reference, n_pairs in zip(predicted, references, batch.n_pairs):
-            rows, columns = positive_cells(doc, reference, label_index)
-            self._count_lost(len(get_triples(reference)) - len(rows))
-            values[first_row + rows, columns] = 1
-            status = get_label_status(reference)
-            if status != COMPLETE and n_pairs and self.mode == "positives_only":
-                self._count(status)
-                known[first_row : first_row + n_pairs] = values[first_row : first_row + n_pairs] > 0
+            ids = reference_ids(doc, reference)
+            pairs, labels = positive_cells(ids, reference, label_index)
+            self._count_lost(len(get_triples(reference)) - len(pairs))
+            rows = slice(first_row, first_row + n_pairs)
+            values[rows][pairs, labels] = 1
+            teacher[rows] = self._teacher_logits(reference, ids, list(label_index))
+            if n_pairs:
+                self._complete_from_teacher(get_label_status(reference), values[rows], known[rows], teacher[rows])
             first_row += n_pairs
-        return PairTargets(values, None if known.all() else known)
+        taught = not np.isnan(teacher[:, 0]).all()
+        return PairTargets(values, None if known.all() else known, teacher if taught else None)
 
-    def needs_complete(self) -> bool:
-        """Whether absent relations are learned from complete documents only."""
-        return self.mode == "positives_only"
+    def can_learn(self, statuses: Container[str], *, taught: bool) -> bool:
+        """Whether documents of these label statuses say anywhere that a relation does not hold.
+
+        taught: whether some of them have soft labels.
+        """
+        by_teachers = taught and self.mode.startswith("teacher")
+        return COMPLETE in statuses or self.mode == "closed_world" or by_teachers
+
+    def _complete_from_teacher(
+        self, status: str, values: NDArray[np.float32], known: NDArray[np.bool_], teacher: NDArray[np.float32]
+    ) -> None:
+        """Targets of one document's cells, in place: values are its labels before."""
+        if status == COMPLETE or self.mode == "closed_world":
+            return
+        taught = ~np.isnan(teacher[:, 0])
+        if self.mode == "positives_only" or not taught.any():
+            self._count(status)
+            known[:] = values > 0
+            return
+        margins = teacher[taught, 1:] - teacher[taught, :1]
+        soft = 1 / (1 + np.exp(-np.clip(self.teacher_scale * margins, -80, 80)))
+        if status == INCOMPLETE:
+            soft = np.maximum(soft, values[taught])
+        elif status == DISTANT:
+            soft = self.trust * values[taught] + (1 - self.trust) * soft
+        values[taught] = soft > 0.5 if self.mode == "teacher_union" else soft
+        known[~taught] = values[~taught] > 0
+
+    def _teacher_logits(self, reference: Doc, ids: Sequence[str], labels: Sequence[str]) -> NDArray[np.float32]:
+        """The teachers' logits for the pairs of a document, averaged: (n_pairs, 1 + n_labels) or nan."""
+        found = [s for s in get_soft_labels(reference) if self.teacher_weights.get(s.teacher, 1.0) > 0]
+        if not found:
+            return np.array(np.nan, dtype=np.float32)
+        weights = np.array([self.teacher_weights.get(s.teacher, 1.0) for s in found], dtype=np.float32)
+        logits = np.stack([s.aligned(ids, labels) for s in found])  # (n_teachers, n_pairs, 1 + n_labels)
+        seen = ~np.isnan(logits[..., :1])
+        weight = weights[:, None, None] * seen
+        with np.errstate(invalid="ignore"):  # nan for pairs that none has seen
+            return (weight * np.where(seen, logits, 0)).sum(0) / weight.sum(0)
 
     def _count_lost(self, n_lost: int) -> None:
         if not n_lost:
@@ -80,29 +158,43 @@ class MixedTargets:
     def _count(self, status: str) -> None:
         self.counts[status] += 1
         if self.counts[status] == 1:
-            warnings.warn(Warnings.W007.format(status=status), stacklevel=4)
+            warnings.warn(Warnings.W007.format(status=status), stacklevel=5)
 
 
-def create_mixed_targets_v1(mode: str = "positives_only") -> MixedTargets:
-    """How labels become targets, by the label status of their document.
+def create_mixed_targets_v1(
+    mode: str = "teacher_soft",
+    trust: float = 0.0,
+    teacher_scale: float = 1.0,
+    teacher_weights: dict[str, float] = {},
+) -> MixedTargets:
+    """How labels and teachers become targets, by the label status of their document.
 
-    mode: "positives_only" or "closed_world", see MixedTargets.
+    mode: "teacher_soft", "teacher_union", "positives_only" or "closed_world", see MixedTargets.
+    trust: share of the labels of distant documents in the mix with the teachers.
+    teacher_scale: p = σ(teacher_scale · margin) for teachers; 2 for teachers trained with ZLPR.
+    teacher_weights: of teachers by name, 1 where not given; 0 leaves one out.
     """
-    return MixedTargets(mode=mode)
+    return MixedTargets(mode=mode, trust=trust, teacher_scale=teacher_scale, teacher_weights=teacher_weights)
+
+
+def reference_ids(doc: Doc, reference: Doc) -> list[str]:
+    """For each entity of `doc`, the id of the same entity in `reference`; "" where there is none."""
+    entities = entities_or_ents(doc)
+    matches = match_entities(doc, entities, reference, get_entities(reference), strict=False)
+    return [matches.get(e.id, "") for e in entities]
 
 
 def positive_cells(
-    doc: Doc, reference: Doc, label_index: Mapping[str, int]
+    ids: Sequence[str], reference: Doc, label_index: Mapping[str, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pair (row-major, without the diagonal) and label of every relation of `reference`: each (n,).
 
-    Relations whose label is unknown, or whose entities `doc` does not have, are left out.
+    ids: the reference's ids of the entities, in order. Relations whose label is unknown, or whose entities are not
+    among them, are left out.
     """
-    entities = entities_or_ents(doc)
-    matches = match_entities(doc, entities, reference, get_entities(reference), strict=False)
-    index = {matches[e.id]: i for i, e in enumerate(entities) if e.id in matches}
+    index = {id_: i for i, id_ in enumerate(ids) if id_}
     cells = [
-        (index[h] * (len(entities) - 1) + index[t] - (index[t] > index[h]), label_index[label])
+        (index[h] * (len(ids) - 1) + index[t] - (index[t] > index[h]), label_index[label])
         for h, label, t in get_triples(reference)
         if h in index and t in index and label in label_index
     ]

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..annotations import SoftLabels, get_entities, get_soft_labels, set_soft_labels
 from ..errors import Errors
 from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import MANIFEST, Manifest, read_manifest, sha256
-from ..readers.shards import find_shards, write_shard
+from ..readers.shards import find_shards, load_shard, write_shard
 from .teacher import Teacher
 
 LIMIT = float(np.finfo(np.float16).max)
@@ -27,38 +27,55 @@ def annotate(
     output: Path,
     *,
     docs_per_shard: int = 200,
+    limit: int = 0,
     overwrite: bool = False,
     on_progress: Callable[[int], None] = lambda n_docs: None,
 ) -> Manifest:
     """Write the documents of `inputs` with the teachers' logits to `output`, as 00000.spacy, 00001.spacy, …
 
     Memory is bounded by one shard. A killed run goes on after its last whole shard when started again.
+    limit: only so many documents, 0 for all.
+    overwrite: start anew if `output` was begun with other teachers, inputs or settings.
     on_progress: called with the number of documents that are done, first with those of an earlier run.
 
     Raises ValueError if teachers differ in their labels, or if `output` was begun with other teachers, inputs or
-    settings; FileExistsError if it has other content.
+    settings, unless told to overwrite; FileExistsError if it has other content.
     """
-    manifest = begin(teachers, inputs, output, docs_per_shard=docs_per_shard, overwrite=overwrite)
+    manifest = begin(teachers, inputs, output, {"docs_per_shard": docs_per_shard, "limit": limit}, overwrite=overwrite)
     on_progress(manifest.n_docs)
     if manifest.complete:
         return manifest
-    examples = islice(read_examples(teachers[0].nlp, inputs), manifest.n_docs, None)
-    while chunk := list(islice(examples, docs_per_shard)):
-        docs: list[Doc] = []
-        for start in range(0, len(chunk), BATCH_SIZE):
-            docs += add_soft_labels(teachers, chunk[start : start + BATCH_SIZE])
-            on_progress(len(docs) - start)
+    examples = islice(read_examples(teachers[0].nlp, inputs), manifest.n_docs, limit or None)
+    while docs := label_next(teachers, examples, docs_per_shard, on_progress):
         manifest.shards.append(finish_shard(docs, output, f"{len(manifest.shards):05}.spacy"))
         manifest.write(output)
+        del docs  # before the next ones are read
     manifest.complete = True
     manifest.write(output)
     return manifest
 
 
+def label_next(
+    teachers: Sequence[Teacher], examples: Iterator[Example], n_docs: int, on_progress: Callable[[int], None]
+) -> list[Doc]:
+    """The next documents, at most `n_docs`, with soft labels."""
+    docs: list[Doc] = []
+    while batch := list(islice(examples, min(BATCH_SIZE, n_docs - len(docs)))):
+        docs += add_soft_labels(teachers, batch)
+        on_progress(len(batch))
+    return docs
+
+
 def begin(
-    teachers: Sequence[Teacher], inputs: Sequence[Path], output: Path, *, docs_per_shard: int, overwrite: bool
+    teachers: Sequence[Teacher], inputs: Sequence[Path], output: Path, options: dict[str, Any], *, overwrite: bool
 ) -> Manifest:
     """The manifest of an earlier run that did the same, or a new one."""
+    if len({t.name for t in teachers}) < len(teachers):
+        raise ValueError(Errors.E125.format(names=", ".join(t.name for t in teachers)))
+    for path in inputs:
+        here, there = output.resolve(), path.resolve()
+        if here == there or there in here.parents or here in there.parents:
+            raise ValueError(Errors.E126.format(input=path, output=output))
     labels = list(teachers[0].labels)
     for teacher in teachers[1:]:
         if set(teacher.labels) != set(labels):
@@ -67,14 +84,17 @@ def begin(
     settings = {
         "teachers": [{"name": t.name, "sha256": t.checksum} for t in teachers],
         "inputs": [{"file": p.name, "sha256": sha256(p)} for path in inputs for p in find_shards(path)],
-        "docs_per_shard": docs_per_shard,
+        **options,
     }
     earlier = read_manifest(output) if output.is_dir() else None
     content = sorted(p.name for p in output.iterdir()) if output.is_dir() else []
     if output.is_file() or (content and earlier is None and set(content) != {f".{MANIFEST}"}):
         raise FileExistsError(Errors.E116.format(path=output, found=", ".join(content[:5]) or "a file"))
-    if earlier is not None and earlier.settings == settings and not overwrite:
-        return earlier
+    if earlier is not None and earlier.settings == settings:
+        if not earlier.missing(output):
+            return earlier
+        if not overwrite:
+            raise ValueError(Errors.E113.format(path=output, files=", ".join(earlier.missing(output)[:5])))
     if earlier is not None and not overwrite:
         raise ValueError(Errors.E117.format(path=output, changed=", ".join(changes(earlier.settings, settings))))
     if earlier is not None:
@@ -90,9 +110,9 @@ def begin(
 def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """What is different, in words."""
     for key in ("teachers", "inputs"):
-        old, new = ({x["sha256"]: x.get("name", x.get("file")) for x in s.get(key, [])} for s in (before, now))
-        if old != new:
-            yield f"{key} {', '.join(old.values())} → {', '.join(new.values())} (or their content)"
+        if before.get(key) != now[key]:
+            old, new = (", ".join(x.get("name", x.get("file")) for x in s.get(key, [])) for s in (before, now))
+            yield f"{key} {old} → {new}" + " (the name is the same, the content is not)" * (old == new)
     for key in now.keys() - {"teachers", "inputs"}:
         if before.get(key) != now[key]:
             yield f"{key} {before.get(key)} → {now[key]}"
@@ -104,8 +124,8 @@ def read_examples(nlp: Language, inputs: Sequence[Path]) -> Iterator[Example]:
 
 
 def count_docs(inputs: Sequence[Path]) -> int:
-    """Documents that are not empty, without making them."""
-    return sum(sum(len(x) > 0 for x in DocBin().from_disk(p).tokens) for path in inputs for p in find_shards(path))
+    """Documents that are not empty, without making them. Raises ValueError for files that can't be read."""
+    return sum(sum(len(x) > 0 for x in load_shard(p).tokens) for path in inputs for p in find_shards(path))
 
 
 def add_soft_labels(teachers: Sequence[Teacher], examples: Sequence[Example]) -> list[Doc]:

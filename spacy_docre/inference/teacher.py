@@ -1,6 +1,6 @@
 """A trained pipeline as a teacher: the logits of all pairs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.util import load_model
 
+from ..annotations import entities_or_ents
 from ..errors import Errors
 from ..pipeline.batching import MAX_CELLS, batch_by_cost
 from ..pipeline.docre_relations import DocRERelations
@@ -31,16 +32,18 @@ class Teacher:
         folder = self.nlp.path
         self.checksum = sha256(*sorted(p for p in folder.rglob("*") if p.is_file()))
 
-    def logits(self, docs: Sequence[Doc]) -> Iterator[NDArray[np.float32]]:
+    def logits(self, docs: Sequence[Doc]) -> list[NDArray[np.float32]]:
         """The logits of each document's pairs (n_pairs, 1 + n_labels), in the order of the documents.
 
-        They have entities and nothing else is asked of them; the pipeline's earlier components run on them, and their
-        hidden states are cleared.
+        The entities are those that the documents have; the pipeline's earlier components run on them, and their hidden
+        states are cleared.
         """
+        with_entities = [bool(entities_or_ents(doc)) for doc in docs]
         ready = list(self.nlp.pipe(docs, disable=self.later, batch_size=len(docs)))
-        rows: dict[int, NDArray[np.float32]] = {}
-        for batch in batch_by_cost(ready, MAX_CELLS):
+        nothing = np.zeros((0, 1 + len(self.labels)), dtype=np.float32)
+        rows = {id(doc): nothing for doc in ready}
+        for batch in batch_by_cost([doc for doc, has in zip(ready, with_entities) if has], MAX_CELLS):
             rows.update(zip(map(id, batch), self.component.predict_logits(batch)))
         for doc in ready:
-            yield rows[id(doc)]
             without_hidden_states(doc)
+        return [rows[id(doc)] for doc in ready]

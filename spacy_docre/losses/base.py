@@ -19,6 +19,7 @@ class MarginLoss(ABC):
     """
 
     decision_margin: float = 0.0  # a label is predicted where its margin is larger
+    soft: bool = False  # whether targets between 0 and 1 mean something; else any above 0 is 1
 
     def __call__(self, margins: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
         """margins, targets (n_pairs, n_labels); mask (n_pairs,): which pairs count, all by default.

@@ -14,6 +14,8 @@ class BinaryCrossEntropy(PairLoss):
     A label at d = 0 costs log 2, whatever its target (w = 1).
     """
 
+    soft = True
+
     def __init__(self, *, pos_weight: float, label_smoothing: float) -> None:
         if pos_weight <= 0:
             raise ValueError(Errors.E092.format(loss="BCE", name="pos_weight", expected="> 0", value=pos_weight))

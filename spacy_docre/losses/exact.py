@@ -24,6 +24,8 @@ class BinaryExactLoss(MarginLoss):
     Slopes vanish where an example is badly wrong (2e-9 at d = -6): a loss for fine-tuning.
     """
 
+    soft = True
+
     def __init__(self, *, sigma: float) -> None:
         self.scale = sigma * sqrt(2)
 

@@ -14,6 +14,8 @@ class FocalLoss(PairLoss):
     and γ = 2, a label costs log(2)/8 whatever its target.
     """
 
+    soft = True
+
     def __init__(self, *, gamma: float, alpha: float) -> None:
         if gamma < 0:
             raise ValueError(Errors.E092.format(loss="Focal", name="gamma", expected=">= 0", value=gamma))

@@ -19,6 +19,8 @@ class DiceLoss(MarginLoss):
     1 - (2·½ + 1) / (½ + 1 + 1) = 0.2.
     """
 
+    soft = True
+
     def __init__(self, *, smooth: float) -> None:
         self.smooth = _positive("Dice", "smooth", smooth)
 
@@ -34,6 +36,8 @@ class TverskyLoss(MarginLoss):
     Salehi et al. 2017, eq. 2. α weighs false positives, β false negatives. 2 hits, 1 false alarm and 1 miss cost
     1 - 2 / (2 + 0.3 + 0.7) = ⅓ with α = 0.3, β = 0.7, and g near 0.
     """
+
+    soft = True
 
     def __init__(self, *, alpha: float, beta: float, smooth: float) -> None:
         self.alpha = _positive("Tversky", "alpha", alpha)
@@ -54,6 +58,8 @@ class SelfAdjustingDiceLoss(PairLoss):
     best at p = ½ and never better, so α should be small. At α → 0 and g = 1 a positive at d = 0 costs 1 - 2/2.5 = 0.2,
     a negative 1 - 1/1.5 = ⅓.
     """
+
+    soft = True
 
     def __init__(self, *, alpha: float, smooth: float) -> None:
         if alpha < 0:

@@ -17,6 +17,8 @@ class PowerBinaryCrossEntropy(PairLoss):
     negative log 4/3. A label is predicted where pⁿ > ½.
     """
 
+    soft = True
+
     def __init__(self, *, power: int) -> None:
         if power < 1 or power != int(power):
             raise ValueError(Errors.E092.format(loss="PowerBCE", name="power", expected="1, 2, 3, …", value=power))

@@ -38,6 +38,7 @@ class SumOfLosses(MarginLoss):
         self.until = dict(until)
         self.decides = self.losses[decides]
         self.decision_margin = self.decides.decision_margin
+        self.soft = all(loss.soft for loss in self.losses.values())
         self.step: int | None = None
 
     def compute(self, margins: Tensor, targets: Tensor) -> Tensor:

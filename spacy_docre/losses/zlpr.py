@@ -14,6 +14,8 @@ class ZLPRLoss(PairLoss):
     log 2 each. It is least where t = σ(2d), so that is its probability.
     """
 
+    soft = True
+
     def per_pair(self, margins: Tensor, targets: Tensor) -> Tensor:
         return log1p_sum_exp_weighted(margins, 1 - targets) + log1p_sum_exp_weighted(-margins, targets)
 

@@ -89,7 +89,7 @@ def build_docre_v1(
         layers=[tok2vec, head],
         dims={"nO": None},
         refs={"tok2vec": tok2vec, "head": head},
-        attrs={"vector_check": VectorCheck(max_entities_for_axial if axial is not None else None)},
+        attrs={"n_passes": 1, "vector_check": VectorCheck(max_entities_for_axial if axial is not None else None)},
     )
 
 
@@ -134,17 +134,24 @@ def init(model: Model, X: Sequence[Doc] | None = None, Y=None) -> None:
 
 
 def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogits, Callable]:
-    """One call of tok2vec and one of its backprop, whatever the number of pairs."""
+    """One call of tok2vec and one of its backprop, whatever the number of pairs.
+
+    In training the head runs attrs["n_passes"] times, each with its own dropout: their rows stand one after the other.
+    """
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
     batch = PairBatch.from_docs(docs)
     model.attrs["vector_check"](docs, vectors, batch)
-    logits, backprop_head = head((vectors, batch), is_train)
+    n_passes = model.attrs["n_passes"] if is_train else 1
+    passes = [head((vectors, batch), is_train) for _ in range(n_passes)]
 
     def backprop(d_logits: PairLogits):
-        return backprop_tok2vec(backprop_head(d_logits))
+        rows = model.ops.xp.split(d_logits, n_passes)
+        d_vectors = [backprop_head(d_rows) for (_, backprop_head), d_rows in zip(passes, rows)]
+        return backprop_tok2vec([sum(arrays[1:], arrays[0]) for arrays in zip(*d_vectors)])
 
-    return logits, backprop
+    logits = [rows for rows, _ in passes]
+    return logits[0] if n_passes == 1 else model.ops.xp.concatenate(logits), backprop
 
 
 def forward_head(

@@ -36,11 +36,13 @@ def build_transformer_model_v1(
 
     name: model on the Hugging Face hub, or a folder.
     get_spans: how long documents are cut into windows; None for 320 tokens, 240 apart.
-    tokenizer_config, transformer_config: passed on to transformers.
+    tokenizer_config, transformer_config: passed on to transformers; null in transformer_config is the encoder's own
+        value ("num_hidden_layers": null is all layers).
     precision: "float32", "bfloat16", "float16" or "auto" (bfloat16 where the processor has it).
     max_batch_pieces: word pieces encoded at once in prediction; bounds memory for long documents.
     """
     check_precision(precision)
+    transformer_config = {key: value for key, value in transformer_config.items() if value is not None}
     model = TransformerModel(
         name,
         get_spans or configure_strided_spans(window=320, stride=240),

@@ -7,6 +7,9 @@ DEFAULT_CONFIG = """
 threshold_offset = 0.0
 max_labels_per_pair = 4
 relations_attr = "relations"
+distillation = null
+loss_weight = 1.0
+rdrop_alpha = 0.0
 
 [docre_relations.model]
 @architectures = "spacy-docre.DocRE.v1"
@@ -29,6 +32,7 @@ upstream = "*"
 n_heads = 8
 head_width = 48
 n_distances = 24
+locality = 1.5
 
 [docre_relations.model.pair_scorer]
 @architectures = "spacy-docre.GroupBilinear.v1"
@@ -47,13 +51,29 @@ plus_one = true
 
 [docre_relations.targets]
 @misc = "spacy-docre.MixedTargets.v1"
-mode = "positives_only"
+mode = "teacher_soft"
+trust = 0.0
+teacher_scale = 1.0
+teacher_weights = {}
 
 [docre_relations.scorer]
 @scorers = "spacy-docre.relation_scorer.v1"
 facts = null
 allow_incomplete = false
 """
+
+SCORE_WEIGHTS: dict[str, float | None] = {
+    "rel_micro_f": 1.0,
+    "rel_micro_p": None,
+    "rel_micro_r": None,
+    "rel_ign_f": None,
+    "rel_intra_f": None,
+    "rel_inter_f": None,
+    "rel_macro_rare_f": None,
+    "rel_evidence_f": None,
+    "rel_per_label": None,
+    "rel_counts": None,
+}
 
 
 def default_config() -> dict:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import minibatch
@@ -16,12 +15,9 @@ from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy
 
 from ..annotations import (
-    COMPLETE,
     DEFAULT_ATTR,
     DISTANT,
     entities_or_ents,
-    get_label_status,
-    get_triples,
     has_mentions,
     install_extensions,
     set_entities,
@@ -32,30 +28,22 @@ from ..features.evidence import Evidence
 from ..features.pair_batch import PairBatch
 from ..features.targets import MixedTargets
 from ..losses import MarginLoss
+from ..losses.distillation import Objective
 from ..models.listening import waits_for_encoder
 from ..training.gradient import loss_and_gradient
 from ..types import PairLogits
 from .batching import MAX_CELLS, batch_by_cost, single_thread_in_workers
-from .config import default_config
+from .config import SCORE_WEIGHTS, default_config
 from .decoding import DocPrediction, decode, make_prediction
+from .distilling import Distillable
+from .survey import survey
 
 
 @Language.factory(
     "docre_relations",
     assigns=["doc._.relations", "doc._.docre_entities", "doc.spans"],
     default_config=default_config(),
-    default_score_weights={
-        "rel_micro_f": 1.0,
-        "rel_micro_p": None,
-        "rel_micro_r": None,
-        "rel_ign_f": None,
-        "rel_intra_f": None,
-        "rel_inter_f": None,
-        "rel_macro_rare_f": None,
-        "rel_evidence_f": None,
-        "rel_per_label": None,
-        "rel_counts": None,
-    },
+    default_score_weights=SCORE_WEIGHTS,
 )
 def make_docre_relations(
     nlp: Language,
@@ -67,6 +55,9 @@ def make_docre_relations(
     threshold_offset: float,
     max_labels_per_pair: int,
     relations_attr: str,
+    distillation: Objective | None,
+    loss_weight: float,
+    rdrop_alpha: float,
 ) -> "DocRERelations":
     """Find the relations between the entities of a document, across sentences.
 
@@ -76,6 +67,9 @@ def make_docre_relations(
     threshold_offset: a label is predicted where its margin is larger than this.
     max_labels_per_pair: at most so many labels for one ordered pair of entities.
     relations_attr: relations are seen as doc._.<relations_attr>.
+    distillation: objective between the logits of teachers (spacy docre annotate) and those of this model.
+    loss_weight: weight of `loss` beside it.
+    rdrop_alpha: R-Drop (Liang et al. 2021): the head runs twice, and this is the weight of how far the two are apart.
     """
     return DocRERelations(
         nlp.vocab,
@@ -87,10 +81,13 @@ def make_docre_relations(
         threshold_offset=threshold_offset,
         max_labels_per_pair=max_labels_per_pair,
         relations_attr=relations_attr,
+        distillation=distillation,
+        loss_weight=loss_weight,
+        rdrop_alpha=rdrop_alpha,
     )
 
 
-class DocRERelations(TrainablePipe):
+class DocRERelations(Distillable):
     def __init__(
         self,
         vocab: Vocab,
@@ -103,9 +100,17 @@ class DocRERelations(TrainablePipe):
         threshold_offset: float = 0.0,
         max_labels_per_pair: int = 4,
         relations_attr: str = DEFAULT_ATTR,
+        distillation: Objective | None = None,
+        loss_weight: float = 1.0,
+        rdrop_alpha: float = 0.0,
     ) -> None:
-        if max_labels_per_pair < 1:
-            raise ValueError(Errors.E081.format(name="max_labels_per_pair", expected=">= 1", value=max_labels_per_pair))
+        for setting, value, least in (
+            ("max_labels_per_pair", max_labels_per_pair, 1),
+            ("loss_weight", loss_weight, 0),
+            ("rdrop_alpha", rdrop_alpha, 0),
+        ):
+            if value < least:
+                raise ValueError(Errors.E081.format(name=setting, expected=f">= {least}", value=value))
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -115,6 +120,9 @@ class DocRERelations(TrainablePipe):
         self.threshold_offset = threshold_offset
         self.max_labels_per_pair = max_labels_per_pair
         self.relations_attr = relations_attr
+        self.distillation = distillation
+        self.loss_weight = loss_weight
+        self.rdrop_alpha = rdrop_alpha
         self.cfg: dict[str, Any] = {"labels": []}
         install_extensions(relations_attr)
         single_thread_in_workers()
@@ -224,6 +232,7 @@ class DocRERelations(TrainablePipe):
             return losses
         self._require_model()
         set_dropout_rate(self.model, drop)
+        self.model.attrs["n_passes"] = 2 if self.rdrop_alpha else 1
         logits, backprop = self.model.begin_update(docs)
         loss, d_logits = self.get_loss(examples, logits)
         backprop(d_logits)
@@ -233,14 +242,22 @@ class DocRERelations(TrainablePipe):
         return losses
 
     def get_loss(self, examples: Iterable[Example], scores: PairLogits) -> tuple[float, PairLogits]:
-        """Mean loss over the pairs of the batch, and the gradient of the logits."""
+        """Mean loss over the pairs of the batch, with the objective of distillation where teachers' logits stand beside
+        the documents, and the gradient of the logits."""
         examples = list(examples)
         predicted = [eg.predicted for eg in examples]
         references = [eg.reference for eg in examples]
         index = {label: i for i, label in enumerate(self.labels)}
         targets = self.targets(predicted, references, PairBatch.from_docs(predicted), index)
         self.loss.bind(self.labels)
-        return loss_and_gradient(self.loss, scores, targets)
+        return loss_and_gradient(
+            self.loss,
+            scores,
+            targets,
+            loss_weight=self.loss_weight,
+            objective=self.distillation,
+            rdrop_alpha=self.rdrop_alpha,
+        )
 
     def initialize(
         self,
@@ -257,24 +274,16 @@ class DocRERelations(TrainablePipe):
         validate_get_examples(get_examples, "DocRERelations.initialize")
         if waits_for_encoder(self.model):
             raise ValueError(Errors.E042.format(name=self.name))
-        sample: list[Doc] = []
-        found: Counter[str] = Counter()
-        statuses: Counter[str] = Counter()
-        for i, example in enumerate(get_examples()):
-            if i < 10:
-                sample.append(example.predicted)
-            found.update({label for _, label, _ in get_triples(example.reference)})
-            statuses[get_label_status(example.reference)] += 1
-        for label in sorted(found) if labels is None else labels:
+        found = survey(get_examples())
+        for label in found.labels if labels is None else labels:
             self.add_label(label)
         if not self.labels:
-            raise ValueError(Errors.E061.format(name=self.name, n_docs=sum(statuses.values())))
-        if self.targets.needs_complete() and COMPLETE not in statuses:
-            counts = ", ".join(f"{n} {status}" for status, n in sorted(statuses.items()))
-            raise ValueError(Errors.E062.format(name=self.name, found=counts, mode=self.targets.mode))
+            raise ValueError(Errors.E061.format(name=self.name, n_docs=sum(found.statuses.values())))
+        if not self.targets.can_learn(found.statuses, taught=found.n_taught > 0):
+            raise ValueError(Errors.E062.format(name=self.name, found=found, mode=self.targets.mode))
         self.loss.bind(self.labels)
         self.model.set_dim("nO", 1 + len(self.labels), force=True)
-        self.model.initialize(X=sample)
+        self.model.initialize(X=found.sample)
 
     def _require_model(self) -> None:
         """Say what is missing before the first prediction or update."""

@@ -11,6 +11,7 @@ from spacy.vocab import Vocab
 
 from ..annotations import COMPLETE, MENTIONS_KEY, NONE, TITLE_KEY, set_entities, set_relations
 from ..errors import Errors
+from .distant import DistantLabels
 from .docred_schema import FieldError, check_document
 from .json_stream import CorpusError, iter_json_array
 
@@ -21,11 +22,13 @@ def read_docred(
     *,
     status: str = COMPLETE,
     names: Mapping[str, str] | None = None,
+    distant: DistantLabels | None = None,
     on_invalid: Callable[[CorpusError], None] | None = None,
 ) -> Iterator[Doc]:
     """Yield the documents of a DocRED or Re-DocRED JSON file, one by one.
 
     status: label status of every document; documents whose status is "none" need no labels.
+    distant: labels that take the place of the documents' own; those without any have status "none".
     names: relation id -> readable label, for example {"P17": "country"}.
     on_invalid: called with the error of each invalid document, which is then left out; by default the
         error is raised. A file that is not JSON, or is cut off, is always an error.
@@ -33,6 +36,8 @@ def read_docred(
     Raises CorpusError with file, document number (from 1), title and field.
     """
     for number, record in enumerate(iter_json_array(path), 1):
+        if distant is not None:
+            record, status = distant.join(record)
         try:
             check_document(record, labels_required=status != NONE)
             yield make_doc(record, vocab, status=status, names=names)

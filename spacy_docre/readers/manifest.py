@@ -28,6 +28,10 @@ class Manifest:
     def n_docs(self) -> int:
         return sum(shard["n_docs"] for shard in self.shards)
 
+    def missing(self, folder: Path) -> list[str]:
+        """Finished shards that are not there."""
+        return [s["file"] for s in self.shards if not (folder / s["file"]).exists()]
+
     def write(self, folder: Path) -> None:
         """Whole or not at all, so that a reader never meets half a manifest."""
         temporary = folder / f".{MANIFEST}"
@@ -55,9 +59,8 @@ def require_finished(folder: Path) -> None:
     manifest = read_manifest(folder)
     if manifest is None:
         return
-    missing = [s["file"] for s in manifest.shards if not (folder / s["file"]).exists()]
-    if missing:
-        raise ValueError(Errors.E113.format(path=folder, files=", ".join(missing[:5])))
+    if manifest.missing(folder):
+        raise ValueError(Errors.E113.format(path=folder, files=", ".join(manifest.missing(folder)[:5])))
     if not manifest.complete:
         raise ValueError(Errors.E114.format(path=folder, n_docs=manifest.n_docs))
 

@@ -26,13 +26,17 @@ def is_hidden(path: Path) -> bool:
 
 def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
     """Yield the documents of one `.spacy` file. Raises ValueError with its path if it can't be read."""
+    yield from load_shard(path).get_docs(vocab)
+
+
+def load_shard(path: Path) -> DocBin:
+    """One `.spacy` file, before documents are made of it. Raises ValueError with its path if it can't be read."""
     try:
-        doc_bin = DocBin(store_user_data=True).from_disk(path)
+        return DocBin(store_user_data=True).from_disk(path)
     except FileNotFoundError as err:
         raise ValueError(Errors.E022.format(path=path, problem="no such file")) from err
     except Exception as err:
         raise ValueError(Errors.E022.format(path=path, problem=f"{type(err).__name__}: {err}")) from err
-    yield from doc_bin.get_docs(vocab)
 
 
 def write_shards(docs: Iterable[Doc], folder: Path, docs_per_shard: int) -> list[int]:

@@ -1,14 +1,14 @@
 """Facts of the training set: what Ign F1 leaves out of the precision."""
 
 import warnings
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 
 import srsly
 
-from ..annotations import Relation
+from ..annotations import Entity, Relation
 from ..errors import Errors, Warnings
 
 Fact = tuple[str, str, str]  # (head name, tail name, label)
@@ -22,6 +22,30 @@ class Facts:
 
     def __len__(self) -> int:
         return len(self.facts)
+
+    def between(self, entities: Sequence[Entity]) -> list[tuple[str, str, str]]:
+        """(head id, label, tail id) of every fact between two of these entities, by any of their names."""
+        owners: dict[str, list[str]] = {}
+        for entity in entities:
+            for name in {squeeze(m.text) for m in entity.mentions}:
+                owners.setdefault(name, []).append(entity.id)
+        found = {
+            (head, label, tail_id)
+            for name, heads in owners.items()
+            for tail, label in self.by_head.get(name, ())
+            for head in heads
+            for tail_id in owners.get(tail, ())
+            if head != tail_id
+        }
+        return sorted(found)
+
+    @cached_property
+    def by_head(self) -> dict[str, list[tuple[str, str]]]:
+        """Head name -> (tail name, label), all squeezed."""
+        index: dict[str, list[tuple[str, str]]] = {}
+        for head, tail, label in self.facts:
+            index.setdefault(head, []).append((tail, label))
+        return index
 
     def __contains__(self, relation: Relation) -> bool:
         """Whether any mention of the head and any of the tail name a known fact (DocRED's rule)."""

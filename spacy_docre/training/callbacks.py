@@ -1,9 +1,13 @@
-"""Callback `spacy-docre.count_steps.v1`."""
+"""Callbacks `spacy-docre.count_steps.v1` and `spacy-docre.copy_weights.v1`."""
 
 from collections.abc import Callable
 from typing import Any
 
 from spacy.language import Language
+from spacy.util import load_model
+from thinc.api import Model
+
+from ..errors import Errors
 
 
 def create_count_steps_v1() -> Callable[[Language, dict[str, Any]], None]:
@@ -16,3 +20,53 @@ def create_count_steps_v1() -> Callable[[Language, dict[str, Any]], None]:
                 set_step(info["step"])
 
     return count_steps
+
+
+def create_copy_weights_v1(
+    source: str, components: list[str] = ["transformer", "docre_relations"]
+) -> Callable[[Language], Language]:
+    """Start from the weights of a trained pipeline, for [initialize.after_init].
+
+    Unlike `source = …` in a component, which keeps the source's loss, targets and objective, all settings are those of
+    the new config. The labels are those of the source, in its order.
+
+    Raises ValueError if a component is missing there, if it lacks labels of the training data (with the labels), or if
+    its weights do not fit.
+    """
+
+    def copy_weights(nlp: Language) -> Language:
+        other = load_model(source)
+        for name in components:
+            if name not in other.pipe_names:
+                raise ValueError(
+                    Errors.E122.format(source=source, component=name, pipeline=", ".join(other.pipe_names))
+                )
+            pipe: Any = nlp.get_pipe(name)
+            trained: Any = other.get_pipe(name)
+            is_ours = hasattr(pipe, "take_labels")
+            sizes, settings = _sizes(pipe.model), [dict(layer.attrs) for layer in pipe.model.walk()]
+            if is_ours:
+                missing = [label for label in pipe.labels if label not in trained.labels]
+                if missing:
+                    raise ValueError(Errors.E120.format(source=source, missing=", ".join(missing)))
+                pipe.take_labels(trained.labels)
+            try:
+                pipe.model.from_bytes(trained.model.to_bytes())
+            except Exception as err:  # thinc, torch and safetensors each have their own
+                reason = str(err).splitlines()[0] if str(err) else type(err).__name__
+                raise ValueError(Errors.E121.format(source=source, component=name, reason=reason)) from err
+            if is_ours:  # from_bytes brings the source's settings too
+                for layer, attrs in zip(pipe.model.walk(), settings):
+                    layer.attrs.update(attrs)
+            elif _sizes(pipe.model) != sizes:
+                reason = f"{sum(_sizes(pipe.model)):,} weights there, {sum(sizes):,} here"
+                raise ValueError(Errors.E121.format(source=source, component=name, reason=reason))
+        return nlp
+
+    return copy_weights
+
+
+def _sizes(model: Model) -> list[int]:
+    """Sizes of all torch weights."""
+    shims = [shim for layer in model.walk() for shim in layer.shims]
+    return [weight.numel() for shim in shims if shim._model is not None for weight in shim._model.parameters()]

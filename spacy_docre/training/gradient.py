@@ -5,20 +5,52 @@ from typing import cast
 import torch
 from thinc.api import torch2xp, xp2torch
 from thinc.types import Floats2d
+from torch import Tensor
 
+from ..errors import Errors
 from ..features.targets import PairTargets
 from ..losses import MarginLoss
 from ..losses.base import FAR_BELOW
+from ..losses.distillation import Objective, symmetric_kl
 from ..types import PairLogits
 
 
-def loss_and_gradient(loss: MarginLoss, logits: PairLogits, targets: PairTargets) -> tuple[float, PairLogits]:
-    """The loss of a batch and its gradient with respect to the logits (n_pairs, 1 + n_labels)."""
+def loss_and_gradient(
+    loss: MarginLoss,
+    logits: PairLogits,
+    targets: PairTargets,
+    *,
+    loss_weight: float = 1.0,
+    objective: Objective | None = None,
+    rdrop_alpha: float = 0.0,
+) -> tuple[float, PairLogits]:
+    """The loss of a batch and its gradient with respect to the logits.
+
+    logits (n_pairs, 1 + n_labels), or (2 · n_pairs, 1 + n_labels) from two passes with dropout (R-Drop).
+    objective: added for the pairs that a teacher knows.
+    rdrop_alpha: weight of how far two passes are apart (Liang et al. 2021, eq. 3, with label-wise divergence).
+
+    Raises ValueError for soft targets and a loss that does not take them.
+    """
+    if not loss.soft and targets.soft:
+        raise ValueError(Errors.E118.format(loss=type(loss).__name__))
     leaf = xp2torch(logits, requires_grad=True)
-    margins = leaf[:, 1:] - leaf[:, :1]  # (n_pairs, n_labels)
-    if targets.known is not None:
-        known = torch.from_numpy(targets.known).to(leaf.device)
-        margins = torch.where(known, margins, torch.full_like(margins, FAR_BELOW))
-    value = loss(margins, torch.from_numpy(targets.values).to(leaf.device))
+    values = torch.from_numpy(targets.values).to(leaf.device)
+    known = None if targets.known is None else torch.from_numpy(targets.known).to(leaf.device)
+    passes = leaf.split(len(values)) if len(values) else (leaf,)
+    margins = [rows[:, 1:] - rows[:, :1] for rows in passes]  # (n_pairs, n_labels) each
+    parts = [loss_weight * loss(_only(m, known), values) for m in margins]
+    if objective is not None and targets.teacher is not None:
+        taught = torch.from_numpy(targets.taught).to(leaf.device)
+        teacher = torch.from_numpy(targets.teacher).to(leaf.device)[taught]
+        parts += [objective(rows[taught], teacher) for rows in passes]
+    value = torch.stack(parts).sum() / len(passes)
+    if len(passes) == 2:
+        value = value + 0.5 * rdrop_alpha * symmetric_kl(*margins).mean()
     (gradient,) = torch.autograd.grad(value, leaf)
     return float(value.detach()), cast(Floats2d, torch2xp(gradient))
+
+
+def _only(margins: Tensor, known: Tensor | None) -> Tensor:
+    """Margins of unknown cells are far below 0, without a gradient."""
+    return margins if known is None else torch.where(known, margins, torch.full_like(margins, FAR_BELOW))

@@ -11,7 +11,7 @@ from thinc.api import Config
 from spacy_docre import set_entities, set_relations
 from spacy_docre.annotations import STATUSES, set_label_status
 from spacy_docre.features.pair_batch import PairBatch, off_diagonal
-from spacy_docre.features.targets import MixedTargets, positive_cells
+from spacy_docre.features.targets import MixedTargets, positive_cells, reference_ids
 from tests.conftest import make_doc
 
 LABELS = {"colleague": 0, "place of birth": 1}
@@ -28,7 +28,7 @@ def with_status(status: str) -> Doc:
 
 
 def cells(doc: Doc, reference: Doc, labels=LABELS) -> set[tuple[int, int]]:
-    rows, columns = positive_cells(doc, reference, labels)
+    rows, columns = positive_cells(reference_ids(doc, reference), reference, labels)
     return set(zip(rows.tolist(), columns.tolist()))
 
 
@@ -86,7 +86,7 @@ def test_entities_are_matched_over_other_tokens(ada):
 def test_an_entity_that_the_reference_lacks_has_no_relation(ada):
     doc = make_doc()
     set_entities(doc, [*(list(e.mentions) for e in doc._.docre_entities), [Span(doc, 3, 4, label="MISC")]])
-    rows, columns = positive_cells(doc, ada, LABELS)
+    rows, columns = positive_cells(reference_ids(doc, ada), ada, LABELS)
     head, tail = (x[rows] for x in off_diagonal(4))
     assert set(zip(head, columns, tail)) == {(0, 1, 1), (0, 0, 2), (2, 0, 0)}
 
@@ -148,8 +148,20 @@ def test_closed_world_does_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert targets_of([doc], [doc], "closed_world").known is None
-    assert not MixedTargets(mode="closed_world").needs_complete()
-    assert MixedTargets(mode="positives_only").needs_complete()
+
+
+def test_what_can_be_learned_from():
+    """Without complete documents or teachers, nothing says what does not hold, unless the world is closed."""
+    for mode, complete, taught, neither in [
+        ("closed_world", True, True, True),
+        ("positives_only", True, False, False),
+        ("teacher_soft", True, True, False),
+        ("teacher_union", True, True, False),
+    ]:
+        mixed = MixedTargets(mode=mode)
+        assert mixed.can_learn({"complete", "distant"}, taught=False) == complete
+        assert mixed.can_learn({"distant"}, taught=True) == taught
+        assert mixed.can_learn({"distant"}, taught=False) == neither
 
 
 def test_no_documents():

@@ -46,8 +46,8 @@ BCE_AND_DICE = {
 }
 TABLE = {
     "ATL": Row("spacy-docre.ATL.v1"),
-    "AdaptiveFocal": Row("spacy-docre.AdaptiveFocal.v1"),
-    "AdaptiveFocal-text": Row("spacy-docre.AdaptiveFocal.v1", {"gamma": 0.5, "plus_one": False}),
+    "AdaptiveFocal": Row("spacy-docre.AdaptiveFocal.v1", soft=True),
+    "AdaptiveFocal-text": Row("spacy-docre.AdaptiveFocal.v1", {"gamma": 0.5, "plus_one": False}, soft=True),
     "BCE": Row("spacy-docre.BCE.v1", soft=True),
     "BCE-weighted": Row("spacy-docre.BCE.v1", {"pos_weight": 3.0, "label_smoothing": 0.1}, soft=True),
     "DSC": Row("spacy-docre.DSC.v1", soft=True, rate=20),
@@ -66,3 +66,6 @@ TABLE = {
     "Tversky-recall": Row("spacy-docre.Tversky.v1", {"alpha": 0.2, "beta": 0.8}, soft=True, over_batch=True, rate=20),
     "ZLPR": Row("spacy-docre.ZLPR.v1", soft=True),
 }
+OBJECTIVES = {
+    f"spacy-docre.{name}.v1" for name in ("LogitMSE", "TemperatureKL", "BernoulliKL", "SymmetricKL", "ZLPRDistil")
+}  # of distillation: between logits, so not in the table

@@ -11,7 +11,7 @@ from spacy_docre.losses import build_loss
 from spacy_docre.losses.negatives import log1p_sum_exp
 from spacy_docre.masking import mask_out
 
-from .rows import TABLE
+from .rows import OBJECTIVES, TABLE
 
 ATL, FOCAL, BCE = (f"spacy-docre.{name}.v1" for name in ("ATL", "AdaptiveFocal", "BCE"))
 
@@ -24,7 +24,7 @@ def cost(name, margins, targets, **settings) -> float:
 
 def test_every_registered_loss_has_a_row():
     registered = {name for name in registry.losses.get_all() if name.startswith("spacy-docre.")}
-    assert registered == {row.name for row in TABLE.values()}
+    assert registered - OBJECTIVES == {row.name for row in TABLE.values()}
 
 
 def test_unknown_loss_says_which_there_are():

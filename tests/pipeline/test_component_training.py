@@ -123,7 +123,7 @@ def test_initialising_again_starts_from_new_weights():
     nlp.initialize(lambda: two_examples(nlp))
     after = weights(nlp)
     same = {name for name in before if before[name].std() > 0 and np.array_equal(before[name], after[name])}
-    assert same == set()
+    assert same == {"docre_head.attention.distance.weight"}  # starts as the slopes of locality
 
 
 EMPTY_BATCHES = {

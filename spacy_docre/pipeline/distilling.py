@@ -1,0 +1,78 @@
+"""Learning from a teacher pipe that is in memory, with the names of spaCy v4's distillation API."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from spacy.pipeline import TrainablePipe
+from spacy.training import Example, validate_examples
+from thinc.api import Optimizer, set_dropout_rate, torch2xp, xp2torch
+
+from ..errors import Errors
+from ..losses.distillation import LogitMSE, Objective
+from ..types import PairLogits
+
+
+class Distillable(TrainablePipe):
+    """Adds `distill` and `get_teacher_student_loss`.
+
+    For large corpora write the teacher's logits to files first: `python -m spacy docre annotate`.
+    """
+
+    distillation: Objective | None
+    rdrop_alpha: float
+
+    def take_labels(self, labels: Sequence[str]) -> None:
+        """Replace the labels, before weights with these labels are loaded: the old weights are of no use then."""
+        self.cfg["labels"] = list(labels)
+        for label in labels:
+            self.vocab.strings.add(label)
+        for layer in (self.model, self.model.get_ref("head")):
+            layer.set_dim("nO", 1 + len(labels), force=True)
+
+    def get_teacher_student_loss(
+        self, teacher_scores: PairLogits, student_scores: PairLogits
+    ) -> tuple[float, PairLogits]:
+        """The objective of the config (LogitMSE where there is none) and its gradient for the student.
+
+        teacher_scores, student_scores (n_pairs, 1 + n_labels). Raises ValueError if the shapes differ.
+        """
+        leaf = xp2torch(student_scores, requires_grad=True)
+        objective = self.distillation or LogitMSE(weight=1.0)
+        value = objective(leaf, xp2torch(teacher_scores).to(leaf.device))
+        (gradient,) = torch.autograd.grad(value, leaf)
+        return float(value.detach()), torch2xp(gradient)  # type: ignore[return-value]
+
+    def distill(
+        self,
+        teacher_pipe: "Distillable",
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from what the teacher predicts for the references, whose entities are those of the predicted documents.
+
+        Raises ValueError, with the labels, if the two have different labels.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "DocRERelations.distill")
+        if tuple(teacher_pipe.labels) != tuple(self.labels):
+            differing = ", ".join(sorted(set(teacher_pipe.labels) ^ set(self.labels))) or "only their order"
+            raise ValueError(Errors.E115.format(first=teacher_pipe.name, second=self.name, labels=differing))
+        docs: list[Any] = [eg.predicted for eg in examples]
+        if not any(len(doc) for doc in docs):
+            return losses
+        teacher_scores = teacher_pipe.model.predict([eg.reference for eg in examples])
+        set_dropout_rate(self.model, drop)
+        self.model.attrs["n_passes"] = 1
+        student_scores, backprop = self.model.begin_update(docs)
+        loss, d_scores = self.get_teacher_student_loss(teacher_scores, student_scores)
+        backprop(d_scores)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses

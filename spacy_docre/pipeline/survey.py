@@ -1,0 +1,48 @@
+"""What the training data holds, seen once before training."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..annotations import get_label_status, get_soft_labels, get_triples
+
+N_SAMPLE = 10
+
+
+@dataclass
+class Survey:
+    """sample: the first documents; statuses: documents by label status; n_taught: documents with soft labels
+    relation_labels: of the documents' own relations; teacher_labels: that all teachers know
+    """
+
+    sample: list[Doc] = field(default_factory=list)
+    relation_labels: set[str] = field(default_factory=set)
+    teacher_labels: set[str] = field(default_factory=set)
+    statuses: Counter[str] = field(default_factory=Counter)
+    n_taught: int = 0
+
+    @property
+    def labels(self) -> list[str]:
+        """Where there are teachers, what they know: of other labels nobody says where they do not hold."""
+        return sorted(self.teacher_labels or self.relation_labels)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{n} {status}" for status, n in sorted(self.statuses.items()))
+
+
+def survey(examples: Iterable[Example]) -> Survey:
+    found = Survey()
+    for i, example in enumerate(examples):
+        if i < N_SAMPLE:
+            found.sample.append(example.predicted)
+        soft_labels = get_soft_labels(example.reference)
+        found.relation_labels.update(label for _, label, _ in get_triples(example.reference))
+        for soft in soft_labels:
+            known = set(soft.labels)
+            found.teacher_labels = found.teacher_labels & known if found.teacher_labels else known
+        found.statuses[get_label_status(example.reference)] += 1
+        found.n_taught += bool(soft_labels)
+    return found

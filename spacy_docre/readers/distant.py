@@ -1,0 +1,50 @@
+"""Labels that were made by a machine, in a file of their own: joined to documents by title."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..annotations import DISTANT, NONE
+from .json_stream import CorpusError
+
+
+class DistantLabels:
+    """Rows {"title": …, "labels": [{"h": 0, "r": "P17", "t": 4}, …]} of a JSONL file; h and t number the entities.
+
+    Raises CorpusError, with file and line, for rows that are something else or a title that comes twice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.by_title: dict[str, list[Any]] = {}
+        self.used: set[str] = set()
+        with path.open(encoding="utf8") as file_:
+            for number, line in enumerate(file_, 1):
+                if line.strip():
+                    self._add(line, f"{path}, line {number}")
+
+    def _add(self, line: str, place: str) -> None:
+        try:
+            row = json.loads(line)
+        except ValueError as err:
+            raise CorpusError(place, f"not valid JSON ({err})") from err
+        fits = isinstance(row, Mapping) and isinstance(row.get("title"), str) and isinstance(row.get("labels"), list)
+        if not fits:
+            raise CorpusError(place, 'expected {"title": …, "labels": [{"h": 0, "r": "P17", "t": 4}, …]}')
+        if row["title"] in self.by_title:
+            raise CorpusError(place, f"{row['title']!r} has labels in an earlier line")
+        self.by_title[row["title"]] = row["labels"]
+
+    def join(self, record: Any) -> tuple[Any, str]:
+        """The document with these labels in place of its own, and its label status: "none" without a row."""
+        title = record.get("title") if isinstance(record, Mapping) else None
+        if not isinstance(title, str) or title not in self.by_title:
+            return record, NONE
+        self.used.add(title)
+        return {**record, "labels": self.by_title[title]}, DISTANT
+
+    @property
+    def unused(self) -> list[str]:
+        """Titles that no document has."""
+        return [title for title in self.by_title if title not in self.used]
