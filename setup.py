@@ -33,10 +33,10 @@ setup(
         "ijson>=3.2.3",
     ],
     extras_require={
-        # `spacy package --build wheel`
-        "project": ["build>=1"],
         # plots of `spacy docre report`
         "report": ["matplotlib>=3.8"],
+        # build: `spacy package --build wheel`
+        "project": ["build>=1", "matplotlib>=3.8"],
         # scikit-learn: baselines of the invented corpus
         "dev": [
             *["build>=1", "pytest>=8", "hypothesis>=6", "ruff>=0.6", "mypy>=1.11"],

@@ -72,6 +72,9 @@ class MixedTargets:
             raise ValueError(Errors.E064.format(mode=mode, expected=", ".join(MODES)))
         if not 0 <= trust <= 1:
             raise ValueError(Errors.E081.format(name="trust", expected="in [0, 1]", value=trust))
+        negative = [name for name, weight in teacher_weights.items() if weight < 0]
+        if negative:
+            raise ValueError(Errors.E081.format(name="teacher_weights", expected=">= 0", value=negative))
         if teacher_scale <= 0:
             raise ValueError(Errors.E081.format(name="teacher_scale", expected="> 0", value=teacher_scale))
         self.mode = mode
@@ -108,12 +111,12 @@ class MixedTargets:
         taught = not np.isnan(teacher[:, 0]).all()
         return PairTargets(values, None if known.all() else known, teacher if taught else None)
 
-    def can_learn(self, statuses: Container[str], *, taught: bool) -> bool:
+    def can_learn(self, statuses: Container[str], *, taught: bool, objective: bool = False) -> bool:
         """Whether documents of these label statuses say anywhere that a relation does not hold.
 
-        taught: whether some of them have soft labels.
+        taught: whether some of them have soft labels; objective: whether those are learned from whatever the mode.
         """
-        by_teachers = taught and self.mode.startswith("teacher")
+        by_teachers = taught and (objective or self.mode.startswith("teacher"))
         return COMPLETE in statuses or self.mode == "closed_world" or by_teachers
 
     def _complete_from_teacher(

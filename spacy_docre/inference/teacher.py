@@ -28,7 +28,7 @@ class Teacher:
         self.component: DocRERelations = self.nlp.get_pipe(found[0])  # type: ignore[assignment]
         self.later = self.nlp.pipe_names[self.nlp.pipe_names.index(found[0]) :]
         self.labels = self.component.labels
-        self.name = "/".join(Path(model).parts[-2:])
+        self.name = "/".join(Path(model).resolve().parts[-2:]) if Path(model).exists() else model
         folder = self.nlp.path
         self.checksum = sha256(*sorted(p for p in folder.rglob("*") if p.is_file()))
 

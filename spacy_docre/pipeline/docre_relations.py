@@ -279,7 +279,9 @@ class DocRERelations(Distillable):
             self.add_label(label)
         if not self.labels:
             raise ValueError(Errors.E061.format(name=self.name, n_docs=sum(found.statuses.values())))
-        if not self.targets.can_learn(found.statuses, taught=found.n_taught > 0):
+        if not self.targets.can_learn(
+            found.statuses, taught=found.n_taught > 0, objective=self.distillation is not None
+        ):
             raise ValueError(Errors.E062.format(name=self.name, found=found, mode=self.targets.mode))
         self.loss.bind(self.labels)
         self.model.set_dim("nO", 1 + len(self.labels), force=True)

@@ -219,6 +219,15 @@ def test_a_pair_that_one_of_two_teachers_has_seen_is_taught_by_that_one():
     assert_targets(found, [P[0], P[0], P[1], [0, 0], P[1], [0, 0]], [[1, 1]] * 3 + [[0, 0], [1, 1], [0, 0]])
 
 
+def test_weights_are_shared_by_those_who_have_seen_the_pair():
+    """(0, 1) both, with 3 and 1: margins (3·2 + 0)/4 and (-3·2 + 4)/4; (0, 2) the first alone, whatever its weight."""
+    three = np.array([[1, 3, -1], [0, 1, 2], *[[0, 0, 0]] * 4])
+    first = teacher(three, ids=("0", "1", "2"))
+    found = targets_of(make("none", first, SECOND, n_entities=3), teacher_weights={"first": 3.0})
+    assert found.values[:2] == pytest.approx(np.array([[p(1.5), p(-0.5)], [p(1), p(2)]]), abs=1e-6)
+    assert found.taught.all()
+
+
 @pytest.mark.filterwarnings("ignore:.*W007")
 def test_statuses_and_sizes_are_mixed_in_a_batch():
     """Documents without pairs stand between; rows stay with their documents."""
