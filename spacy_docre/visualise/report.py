@@ -30,7 +30,7 @@ PAGE = """<!doctype html>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
 table {{ border-collapse: collapse; margin: 1rem 0; }}
 th, td {{ padding: .3rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }}
-th:first-child, td:first-child {{ text-align: left; }}
+th:first-child, td:first-child {{ text-align: left; white-space: nowrap; }}
 td.best {{ font-weight: bold; }}
 figure {{ margin: 2rem 0; }} figure svg {{ max-width: 100%; height: auto; }} figcaption, .note {{ color: #555; }}
 </style></head><body><h1>{title}</h1>
@@ -127,7 +127,10 @@ def draw_sentences(ax: "Axes", runs: Sequence[Run]) -> None:
 def draw_frequency(ax: "Axes", runs: Sequence[Run]) -> None:
     counts = [label["gold"] for label in runs[0].scores.get("rel_per_label", {}).values()]
     edges = [x for x in BINS if any(n >= x for n in counts)]
-    ranges = list(zip(edges, [*[e - 1 for e in edges[1:]], None]))
+    uppers = [*[e - 1 for e in edges[1:]], None]
+    ranges = [
+        (low, high) for low, high in zip(edges, uppers) if any(low <= n and (high is None or n <= high) for n in counts)
+    ]
     titles = [f"{low}–{high}" if high else f"≥ {low}" for low, high in ranges]
     values = [[100 * _mean_f(run, low, high) for low, high in ranges] for run in runs]
     _bars(ax, runs, titles, values)
