@@ -119,12 +119,11 @@ def prepare(args: argparse.Namespace, files: Path) -> Path:
 
 def train(args: argparse.Namespace, files: Path, block: dict[str, Any], seed: int) -> dict[str, Any]:
     settings = TRAINING[args.setting]
-    config = Config().from_disk(ROOT / "configs" / "docre_trf.cfg")
+    config = Config().from_disk(ROOT / "configs" / "docre_trf.cfg", interpolate=False)
     config["paths"].update(train=str(files / "train.spacy"), dev=str(files / "dev.spacy"))
     config["paths"]["facts"] = str(files / "facts.json")
-    config["vars"]["encoder"] = find_encoder(args.encoder)
+    config["vars"].update(encoder=find_encoder(args.encoder), encoder_layers=N_LAYERS)
     config["system"]["seed"] = seed
-    config["components"]["transformer"]["model"]["transformer_config"]["num_hidden_layers"] = N_LAYERS
     config["components"]["docre_relations"]["loss"] = block
     if args.setting == "incomplete":
         config["components"]["docre_relations"]["targets"] = {
