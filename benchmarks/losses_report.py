@@ -52,12 +52,15 @@ def calibration_error(scores: list[float], hits: list[bool], n_bins: int = 10) -
 
 def main(path: Path) -> None:
     result = json.loads(path.read_text(encoding="utf8"))
-    for setting, runs in result["runs"].items():
+    for setting, runs in result.get("runs", {}).items():
         print(f"\n{setting}\n{'':20}{''.join(f'{title:>14}' for title in FIGURES.values())}{'seeds':>7}")
         for name, figures in sorted(summary(runs).items(), key=lambda x: -x[1]["rel_micro_f"][0]):
             cells = "".join(f"{100 * m:>8.1f} ± {100 * s:>3.1f}" for m, s, _ in (figures[x] for x in FIGURES))
             print(f"{name:20}{cells}{figures['rel_micro_f'][2]:>7}")
-    draw(result["runs"], path.with_suffix(".png"))
+    for rates, figures in result.get("tuning", {}).items():
+        print(f"rates {rates}: F1 {100 * figures['rel_micro_f']:.1f}")
+    if "runs" in result:
+        draw(result["runs"], path.with_suffix(".png"))
 
 
 def summary(runs: dict[str, Any]) -> dict[str, dict[str, tuple[float, float, int]]]:

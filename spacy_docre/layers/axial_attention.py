@@ -1,9 +1,9 @@
 """Attention among the pairs of a document: each looks at those that share its head or its tail."""
 
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
 from ..errors import Errors
+from .attention import attend
 
 
 class LineAttention(nn.Module):
@@ -25,7 +25,7 @@ class LineAttention(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (n_docs · n_lines, n_heads, n_entities, …)
         if mask is not None:
             mask = mask.repeat_interleave(n_lines, 0)[:, None, None, :]
-        mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = attend(query, key, value, mask)
         return self.output(mixed.transpose(1, 2).reshape(lines.shape))
 
 

@@ -8,6 +8,7 @@ from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import ArgsKwargs
 from transformers.file_utils import ModelOutput
 
+from ..layers.attention import FasterAttention
 from ..layers.precision import autocast
 
 
@@ -29,7 +30,7 @@ class PrecisionHFShim(HFShim):
         forward = self._model.forward
 
         def forward_in_precision(*args: Any, **kwargs: Any) -> Any:
-            with autocast(self.precision, self.device):
+            with autocast(self.precision, self.device), FasterAttention():
                 return forward(*args, **kwargs)
 
         self._model.forward = forward_in_precision
@@ -46,7 +47,7 @@ class PrecisionHFShim(HFShim):
         n_windows, n_pieces = mask.shape
         hidden: torch.Tensor | None = None
         self._model.eval()
-        with torch.no_grad(), autocast(self.precision, self.device):
+        with torch.no_grad(), autocast(self.precision, self.device), FasterAttention():
             for rows in sub_batches(lengths, self.max_batch_pieces):
                 used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
                 columns = slice(int(used[0]), int(used[-1]) + 1)
