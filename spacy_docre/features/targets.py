@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +22,21 @@ from ..annotations import (
     match_entities,
 )
 from ..errors import Errors, Warnings
+from ..label_files import read_priors
 from .pair_batch import PairBatch
 
 MODES = ("teacher_soft", "teacher_union", "positives_only", "closed_world")
+CERTAIN = 4.0  # a teacher's margin for what people labelled, at least
+MAX_LOGIT = 20.0
+MAX_COMPLETENESS = 0.95  # so that what nobody labelled is never 0
 
 
 @dataclass(frozen=True)
 class PairTargets:
     """values: in [0, 1] (n_pairs, n_labels)
     known: which of them say something (n_pairs, n_labels), None for all
-    teacher: logits of the teachers, averaged (n_pairs, 1 + n_labels), nan for pairs that none has seen; None without
+    teacher: logits of the teachers, averaged, and corrected by labels where they are part of the targets
+        (n_pairs, 1 + n_labels), nan for pairs that none has seen; None without
     """
 
     values: NDArray[np.float32]
@@ -61,12 +67,24 @@ class MixedTargets:
     positives_only: nothing; the labels that are there are 1.
     closed_world: that it does not hold, whatever the status (the paper's choice for distant labels).
 
-    Pairs that no teacher has seen are as in positives_only in both teacher modes. p = σ(teacher_scale · margin), the
-    margins averaged over teachers.
+    Pairs that no teacher has seen are as in positives_only in both teacher modes. p = σ(teacher_scale · margin +
+    teacher_offset), the margins averaged over teachers. In both teacher modes the objective of distillation sees what the labels say too: in
+    `incomplete` documents the margin of a labelled fact is at least CERTAIN, in `distant` ones the mix's.
+
+    priors: how complete the labels of `incomplete` documents are. Of a label that people mostly give, it says much that
+    they did not give it: with completeness c = labelled / true prior, p(1 - c) / (1 - pc), which lowers the margin by
+    -log(1 - c) (Elkan & Noto 2008, "Learning classifiers from only positive and unlabeled data", eq. 3).
     """
 
     def __init__(
-        self, *, mode: str, trust: float = 0.0, teacher_scale: float = 1.0, teacher_weights: Mapping[str, float] = {}
+        self,
+        *,
+        mode: str,
+        trust: float = 0.0,
+        teacher_scale: float = 1.0,
+        teacher_offset: float = 0.0,
+        teacher_weights: Mapping[str, float] = {},
+        priors: Path | None = None,
     ) -> None:
         if mode not in MODES:
             raise ValueError(Errors.E064.format(mode=mode, expected=", ".join(MODES)))
@@ -80,7 +98,10 @@ class MixedTargets:
         self.mode = mode
         self.trust = trust
         self.teacher_scale = teacher_scale
+        self.teacher_offset = teacher_offset
         self.teacher_weights = dict(teacher_weights)
+        self.priors = priors
+        self._penalties: tuple[tuple[str, ...], NDArray[np.float32]] | None = None
         self.counts: Counter[str] = Counter()  # untaught documents by status if not complete, and relations "lost"
 
     def __call__(
@@ -92,8 +113,9 @@ class MixedTargets:
     ) -> PairTargets:
         """Targets for the pairs of the predicted documents, from what is known of their references.
 
-        Raises ValueError if a teacher lacks one of the labels.
+        Raises ValueError if a teacher, or the file of priors, lacks one of the labels.
         """
+        penalties = self._read_penalties(tuple(label_index))
         shape = (int(batch.n_pairs.sum()), len(label_index))
         values, known = np.zeros(shape, dtype=np.float32), np.ones(shape, dtype=bool)
         teacher = np.full((shape[0], 1 + shape[1]), np.nan, dtype=np.float32)
@@ -106,7 +128,8 @@ class MixedTargets:
             values[rows][pairs, labels] = 1
             teacher[rows] = self._teacher_logits(reference, ids, list(label_index))
             if n_pairs:
-                self._complete_from_teacher(get_label_status(reference), values[rows], known[rows], teacher[rows])
+                status = get_label_status(reference)
+                self._complete_from_teacher(status, penalties, values[rows], known[rows], teacher[rows])
             first_row += n_pairs
         taught = not np.isnan(teacher[:, 0]).all()
         return PairTargets(values, None if known.all() else known, teacher if taught else None)
@@ -120,7 +143,12 @@ class MixedTargets:
         return COMPLETE in statuses or self.mode == "closed_world" or by_teachers
 
     def _complete_from_teacher(
-        self, status: str, values: NDArray[np.float32], known: NDArray[np.bool_], teacher: NDArray[np.float32]
+        self,
+        status: str,
+        penalties: NDArray[np.float32],
+        values: NDArray[np.float32],
+        known: NDArray[np.bool_],
+        teacher: NDArray[np.float32],
     ) -> None:
         """Targets of one document's cells, in place: values are its labels before."""
         if status == COMPLETE or self.mode == "closed_world":
@@ -131,13 +159,28 @@ class MixedTargets:
             known[:] = values > 0
             return
         margins = teacher[taught, 1:] - teacher[taught, :1]
-        soft = 1 / (1 + np.exp(-np.clip(self.teacher_scale * margins, -80, 80)))
+        labelled = values[taught]
         if status == INCOMPLETE:
-            soft = np.maximum(soft, values[taught])
-        elif status == DISTANT:
-            soft = self.trust * values[taught] + (1 - self.trust) * soft
+            margins = np.where(labelled > 0, np.maximum(margins, CERTAIN), margins - penalties / self.teacher_scale)
+        soft = _sigmoid(self.teacher_scale * margins + self.teacher_offset)
+        if status == INCOMPLETE:
+            soft = np.maximum(soft, labelled)
+        elif status == DISTANT and self.trust:
+            soft = self.trust * labelled + (1 - self.trust) * soft
+            margins = (np.clip(_logit(soft), -MAX_LOGIT, MAX_LOGIT) - self.teacher_offset) / self.teacher_scale
         values[taught] = soft > 0.5 if self.mode == "teacher_union" else soft
+        teacher[taught, 1:] = teacher[taught, :1] + margins
         known[~taught] = values[~taught] > 0
+
+    def _read_penalties(self, labels: tuple[str, ...]) -> NDArray[np.float32]:
+        """-log(1 - completeness) of each label: (n_labels,), zeros without a file of priors."""
+        if self._penalties is None or self._penalties[0] != labels:
+            true, labelled = np.zeros((2, len(labels)))
+            if self.priors is not None:
+                true, labelled = read_priors(self.priors, labels).numpy()
+            complete = np.divide(labelled, true, out=np.zeros(len(labels)), where=true > 0)
+            self._penalties = labels, -np.log1p(-complete.clip(0, MAX_COMPLETENESS)).astype(np.float32)
+        return self._penalties[1]
 
     def _teacher_logits(self, reference: Doc, ids: Sequence[str], labels: Sequence[str]) -> NDArray[np.float32]:
         """The teachers' logits for the pairs of a document, averaged: (n_pairs, 1 + n_labels) or nan."""
@@ -168,16 +211,35 @@ def create_mixed_targets_v1(
     mode: str = "teacher_soft",
     trust: float = 0.0,
     teacher_scale: float = 1.0,
+    teacher_offset: float = 0.0,
     teacher_weights: dict[str, float] = {},
+    priors: Path | None = None,
 ) -> MixedTargets:
     """How labels and teachers become targets, by the label status of their document.
 
     mode: "teacher_soft", "teacher_union", "positives_only" or "closed_world", see MixedTargets.
     trust: share of the labels of distant documents in the mix with the teachers.
-    teacher_scale: p = σ(teacher_scale · margin) for teachers; 2 for teachers trained with ZLPR.
+    teacher_scale, teacher_offset: p = σ(teacher_scale · margin + teacher_offset); 2 and 0 for teachers trained with
+        ZLPR. Losses that weigh positives more, as adaptive focal loss, give scores that are too high: a negative offset.
     teacher_weights: of teachers by name, 1 where not given; 0 leaves one out.
+    priors: JSON file of true and labelled shares (`spacy docre priors`), for how complete incomplete documents are.
     """
-    return MixedTargets(mode=mode, trust=trust, teacher_scale=teacher_scale, teacher_weights=teacher_weights)
+    return MixedTargets(
+        mode=mode,
+        trust=trust,
+        teacher_scale=teacher_scale,
+        teacher_offset=teacher_offset,
+        teacher_weights=teacher_weights,
+        priors=priors,
+    )
+
+
+def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -80, 80))), dtype=np.float32)
+
+
+def _logit(p: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.log(np.maximum(p, 1e-30)) - np.log(np.maximum(1 - p, 1e-30))
 
 
 def reference_ids(doc: Doc, reference: Doc) -> list[str]:

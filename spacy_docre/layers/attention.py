@@ -32,7 +32,8 @@ class FasterAttention(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is scaled_dot_product_attention and len(args) == 3 and _is_simple(**kwargs):
-            return attend(*args, kwargs.get("attn_mask"))
+            query, key, value = args
+            return attend(query, key, value, kwargs.get("attn_mask"))
         return func(*args, **kwargs)
 
 

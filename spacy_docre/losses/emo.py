@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..errors import Errors
+from ..label_files import read_costs
 from .base import PairLoss
-from .label_files import read_costs
 
 
 class EarthMoverLoss(PairLoss):

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ..errors import Errors
+from ..label_files import read_priors
 from .base import FAR_BELOW, MarginLoss
-from .label_files import read_priors
 
 MAX_PRIOR = 0.99
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from spacy_docre import set_relations
+from spacy_docre.label_files import read_priors
 from spacy_docre.losses import build_loss
-from spacy_docre.losses.label_files import read_priors
 from spacy_docre.readers.shards import write_shard
 
 from ..conftest import make_doc

@@ -7,8 +7,8 @@ import pytest
 import torch
 from thinc.api import registry
 
+from spacy_docre.label_files import read_costs, read_priors
 from spacy_docre.losses import build_loss
-from spacy_docre.losses.label_files import read_costs, read_priors
 
 COSTS = {"labels": ["a", "b", "c"], "costs": [[0, 1, 2], [1, 0, 0.5], [2, 0.5, 0]]}
 PRIORS = {

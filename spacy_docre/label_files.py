@@ -1,4 +1,4 @@
-"""What losses know of single labels: JSON files, written by `spacy docre embed-labels` and `spacy docre priors`."""
+"""Files that say something of single labels, written by `spacy docre embed-labels` and `spacy docre priors`."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import Errors
+from .errors import Errors
 
 
 def read_costs(path: Path, labels: Sequence[str]) -> Tensor:
