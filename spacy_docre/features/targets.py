@@ -68,8 +68,9 @@ class MixedTargets:
     closed_world: that it does not hold, whatever the status (the paper's choice for distant labels).
 
     Pairs that no teacher has seen are as in positives_only in both teacher modes. p = σ(teacher_scale · margin +
-    teacher_offset), the margins averaged over teachers. In both teacher modes the objective of distillation sees what the labels say too: in
-    `incomplete` documents the margin of a labelled fact is at least CERTAIN, in `distant` ones the mix's.
+    teacher_offset), the margins averaged over teachers. In both teacher modes the objective of distillation sees what
+    the labels say too: in `incomplete` documents the margin of a labelled fact is at least CERTAIN, in `distant` ones
+    the mix's.
 
     priors: how complete the labels of `incomplete` documents are. Of a label that people mostly give, it says much that
     they did not give it: with completeness c = labelled / true prior, p(1 - c) / (1 - pc), which lowers the margin by
@@ -220,7 +221,7 @@ def create_mixed_targets_v1(
     mode: "teacher_soft", "teacher_union", "positives_only" or "closed_world", see MixedTargets.
     trust: share of the labels of distant documents in the mix with the teachers.
     teacher_scale, teacher_offset: p = σ(teacher_scale · margin + teacher_offset); 2 and 0 for teachers trained with
-        ZLPR. Losses that weigh positives more, as adaptive focal loss, give scores that are too high: a negative offset.
+        ZLPR. Losses that weigh positives more (adaptive focal loss) give scores that are too high: a negative offset.
     teacher_weights: of teachers by name, 1 where not given; 0 leaves one out.
     priors: JSON file of true and labelled shares (`spacy docre priors`), for how complete incomplete documents are.
     """

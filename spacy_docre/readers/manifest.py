@@ -65,6 +65,15 @@ def require_finished(folder: Path) -> None:
         raise ValueError(Errors.E114.format(path=folder, n_docs=manifest.n_docs))
 
 
+def create_teacher_labels_v1(path: Path) -> list[str] | None:
+    """The relation labels of the teachers of a folder that `spacy docre annotate` wrote: a student's labels.
+
+    None for documents without a manifest: the labels are then those that are in the documents.
+    """
+    manifest = read_manifest(path) if path.is_dir() else None
+    return manifest.labels if manifest else None
+
+
 def sha256(*files: Path) -> str:
     """Of the contents of all files, in this order."""
     digest = hashlib.sha256()

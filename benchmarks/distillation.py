@@ -1,0 +1,192 @@
+"""Is a student better than its teacher, and what makes it so?
+
+    python benchmarks/redocred.py ../shared/data/redocred --seeds 0 1 2       # the teachers
+    python benchmarks/distillation.py slice --more ../shared/data/docred_incomplete
+    python benchmarks/distillation.py full --more ../shared/data/docred_incomplete --seeds 0 1 2
+    python benchmarks/distillation.py table
+
+`slice`: every choice of targets, objective and source, on 1,000 documents once. `full`: the comparisons that count, on
+all documents twice. --more is a folder with documents.json (incomplete labels), wikidata_labels.jsonl and
+unlabelled.json. Results are written after each stage, and what is in the result already is not run again.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import distillation_report
+from common import RESULTS, ROOT, find_encoder, machine, spacy, write_result
+from thinc.api import Config
+
+RESULT = RESULTS / "distillation.json"
+PARTS: dict[str, dict[str, Any]] = {
+    "slice": {"limit": 1000, "steps": 250, "finetune_steps": 400},
+    "full": {"limit": 0, "steps": 2000, "finetune_steps": 400},
+}
+RATES, FINETUNE_RATES = (1e-4, 3e-4), (5e-5, 1.5e-4)  # of encoder and head
+INPUTS = {  # source -> what `annotate` reads
+    "incomplete": ["incomplete"],
+    "wikidata": ["wikidata"],
+    "unlabelled": ["unlabelled"],
+    "all": ["incomplete", "unlabelled"],
+}
+OFFSET = -1.06  # of the teacher's margins, for scores that are right on dev documents: see calibration.py
+MSE = {"@losses": "spacy-docre.LogitMSE.v1"}
+
+
+def arm(mode: str, source: str = "incomplete", objective: Any = MSE, **settings: Any) -> dict[str, Any]:
+    """taught = False: documents as they are, without a teacher."""
+    return {"source": source, "objective": objective, "targets": {"mode": mode, **settings}}
+
+
+def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
+    best: dict[str, Any] = {"teacher_offset": OFFSET, "priors": priors}
+    if part == "full":
+        return {
+            "labels as they are": arm("closed_world", "all", None),
+            "distilled": arm("teacher_soft", "all", **best),
+        }
+    return {
+        "labels as they are": arm("closed_world", objective=None),
+        "soft, calibrated, priors": arm("teacher_soft", **best),
+        "soft": arm("teacher_soft"),
+        "soft, calibrated": arm("teacher_soft", teacher_offset=OFFSET),
+        "union": arm("teacher_union"),
+        "positives only": arm("positives_only"),
+        "closed world": arm("closed_world"),
+        "no objective": arm("teacher_soft", objective=None, **best),
+        **{
+            name: arm("teacher_soft", objective={"@losses": f"spacy-docre.{name}.v1"}, **best)
+            for name in ("TemperatureKL", "BernoulliKL", "SymmetricKL", "ZLPRDistil")
+        },
+        "source: unlabelled": arm("teacher_soft", "unlabelled", **best),
+        "source: Wikidata": arm("teacher_soft", "wikidata", trust=0.3, **best),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=(*PARTS, "table"))
+    parser.add_argument("--more", type=Path, help="folder with documents.json, wikidata_labels.jsonl, unlabelled.json")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--arms", nargs="+", help="only these")
+    parser.add_argument("--encoder", help="folder or name on the hub; default: all-MiniLM-L6-v2")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs", help="where redocred.py put corpora and teachers")
+    parser.add_argument("--gpu-id", type=int, default=-1)
+    args = parser.parse_args()
+    if args.part != "table":
+        files = prepare(args, args.work.resolve() / "distillation")
+        for seed in args.seeds:
+            for name, settings in table_of_arms(args.part, str(files / "priors.json")).items():
+                if not args.arms or name in args.arms:
+                    run_arm(args, files, name, settings, seed)
+    distillation_report.main(RESULT)
+
+
+def run_arm(args: argparse.Namespace, files: Path, name: str, settings: dict[str, Any], seed: int) -> None:
+    """Pretrain, score, fine-tune, score: each unless that has been done."""
+    corpus = args.work.resolve() / "corpus"
+    teacher = args.work.resolve() / "redocred" / f"seed{seed}" / "model-last"
+    done = read()
+    if str(seed) not in done.get("teacher", {}):
+        add(args, ["teacher", str(seed)], distillation_report.score(teacher, corpus))
+    stages = done.get("runs", {}).get(args.part, {}).get(name, {}).get(str(seed), {})
+    folder = files / "models" / f"{args.part}-{''.join(c for c in name if c.isalnum())}-{seed}"
+    if "finetuned" in stages:
+        return
+    print(f"== {args.part}, {name}, seed {seed}", flush=True)
+    place = ["runs", args.part, name, str(seed)]
+    if "pretrained" not in stages or not (folder / "pretrained" / "model-last").exists():
+        documents = annotate(args, files, settings["source"], teacher, seed)
+        seconds = pretrain(args, files, settings, documents, folder / "pretrained", seed)
+        figures = distillation_report.score(folder / "pretrained" / "model-last", corpus)
+        add(args, [*place, "pretrained"], {"training_seconds": seconds, **figures})
+    seconds = finetune(args, folder, seed)
+    figures = distillation_report.score(folder / "finetuned" / "model-last", corpus)
+    add(args, [*place, "finetuned"], {"training_seconds": seconds, **figures})
+    add(args, [*place, "settings"], json.loads(json.dumps(settings).replace(f"{files}/", "")))
+    shutil.rmtree(folder / "finetuned")
+
+
+def add(args: argparse.Namespace, place: list[str], figures: dict[str, Any]) -> None:
+    result = read()  # another process may have added its runs meanwhile
+    result["what"] = "dev documents, gold entities, last models; teachers: benchmarks/redocred.py"
+    result["training"] = {**PARTS, "docs_per_step": 4, "rates": RATES, "finetune_rates": FINETUNE_RATES}
+    result.setdefault("machines", {})[args.part] = machine()
+    inner = result
+    for key in place[:-1]:
+        inner = inner.setdefault(key, {})
+    inner[place[-1]] = figures
+    write_result(RESULT, result)
+
+
+def read() -> dict[str, Any]:
+    return json.loads(RESULT.read_text(encoding="utf8")) if RESULT.exists() else {}
+
+
+def prepare(args: argparse.Namespace, files: Path) -> Path:
+    """The documents by label status, and how often labels are true and given."""
+    files.mkdir(parents=True, exist_ok=True)
+    more, complete = args.more.resolve(), args.work.resolve() / "corpus" / "train.spacy"
+    options = {
+        "incomplete": [more / "documents.json", "--labels-are", "incomplete"],
+        "wikidata": [more / "documents.json", "--distant", more / "wikidata_labels.jsonl"],
+        "unlabelled": [more / "unlabelled.json", "--labels-are", "none"],
+    }
+    for name, (documents, *settings) in options.items():
+        if not (files / name).exists():
+            spacy("docre", "convert", documents, files / name, *settings)
+    if not (files / "priors.json").exists():
+        spacy("docre", "priors", complete, files / "incomplete", files / "priors.json")
+    return files
+
+
+def annotate(args: argparse.Namespace, files: Path, source: str, teacher: Path, seed: int) -> Path:
+    limit = PARTS[args.part]["limit"]
+    output = files / "soft" / f"{source}-{limit or 'all'}-{seed}"
+    inputs = [files / name for name in INPUTS[source]]
+    spacy("docre", "annotate", teacher, *inputs, output, "--limit", limit, "-g", args.gpu_id)
+    return output
+
+
+def pretrain(
+    args: argparse.Namespace, files: Path, settings: dict[str, Any], documents: Path, folder: Path, seed: int
+) -> int:
+    config = Config().from_disk(ROOT / "configs" / "docre_pretrain.cfg", interpolate=False)
+    component = config["components"]["docre_relations"]
+    component["targets"] = {"@misc": "spacy-docre.MixedTargets.v1", **settings["targets"]}
+    component["distillation"] = settings["objective"]
+    config["paths"]["train"] = str(documents)
+    return train(args, config, folder, seed, PARTS[args.part]["steps"], RATES)
+
+
+def finetune(args: argparse.Namespace, folder: Path, seed: int) -> int:
+    config = Config().from_disk(ROOT / "configs" / "docre_finetune.cfg", interpolate=False)
+    config["paths"]["train"] = str(args.work.resolve() / "corpus" / "train.spacy")
+    config["paths"]["student"] = str(folder / "pretrained" / "model-last")
+    return train(args, config, folder / "finetuned", seed, PARTS[args.part]["finetune_steps"], FINETUNE_RATES)
+
+
+def train(
+    args: argparse.Namespace, config: Config, folder: Path, seed: int, steps: int, rates: tuple[float, float]
+) -> int:
+    """-> seconds. The model is in FOLDER/model-last."""
+    corpus = args.work.resolve() / "corpus"
+    config["paths"].update(dev=str(corpus / "dev.spacy"), facts=str(corpus / "facts.json"))
+    config["vars"]["encoder"] = find_encoder(args.encoder)
+    config["system"]["seed"] = seed
+    config["training"].update(max_steps=steps, eval_frequency=max(200, steps // 4))
+    config["training"]["optimizer"].update(learn_rate=rates[0], head_learn_rate=rates[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    config.to_disk(folder / "config.cfg")
+    start = time.perf_counter()
+    spacy("train", folder / "config.cfg", "-o", folder, "-g", args.gpu_id)
+    shutil.rmtree(folder / "model-best")
+    return round(time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()

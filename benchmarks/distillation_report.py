@@ -1,0 +1,85 @@
+"""Scores, table and paired bootstrap of benchmarks/distillation.py."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FIGURES = {
+    "rel_micro_f": "F1",
+    "rel_ign_f": "Ign F1",
+    "rel_micro_p": "P",
+    "rel_micro_r": "R",
+    "rel_intra_f": "intra",
+    "rel_inter_f": "inter",
+    "rel_macro_rare_f": "rare",
+}
+N_SAMPLES = 10_000
+
+
+def score(model: Path, corpus: Path) -> dict[str, Any]:
+    """Figures of a pipeline on the dev documents, and per document how many relations are right, found and true."""
+    import spacy
+
+    from spacy_docre.annotations import get_triples
+    from spacy_docre.readers.corpus import create_corpus_v1
+    from spacy_docre.scoring.facts import read_facts
+    from spacy_docre.scoring.relation_scorer import score_relations
+
+    nlp = spacy.load(model)
+    examples = list(create_corpus_v1(corpus / "dev.spacy")(nlp))
+    counts = []
+    for example, doc in zip(examples, nlp.pipe(eg.predicted for eg in examples)):
+        gold, found = set(get_triples(example.reference)), set(get_triples(doc))
+        counts.append([len(gold & found), len(found), len(gold)])
+    scores = score_relations(examples, facts=read_facts(corpus / "facts.json"))
+    return {**{name: scores[name] for name in FIGURES if name in scores}, "counts": counts}
+
+
+def f1(counts: np.ndarray) -> np.ndarray:
+    """(…, n_docs, 3) -> (…,)"""
+    right, found, true = np.moveaxis(counts.sum(-2), -1, 0)
+    return 2 * right / np.maximum(found + true, 1)
+
+
+def paired_bootstrap(first: list[Any], second: list[Any], seed: int = 0) -> tuple[float, float, float]:
+    """How much better `first` is than `second`: mean difference in F1 over seeds, and a 95 % interval.
+
+    Counts of each seed, (n_seeds, n_docs, 3). The same documents, drawn with replacement, for both and all seeds.
+    """
+    a, b = np.array(first), np.array(second)
+    rng = np.random.default_rng(seed)
+    differences = np.empty(N_SAMPLES)
+    for i in range(N_SAMPLES):
+        chosen = rng.integers(0, a.shape[1], a.shape[1])
+        differences[i] = (f1(a[:, chosen]) - f1(b[:, chosen])).mean()
+    low, high = np.percentile(differences, [2.5, 97.5])
+    return float((f1(a) - f1(b)).mean()), float(low), float(high)
+
+
+def main(path: Path) -> None:
+    result = json.loads(path.read_text(encoding="utf8"))
+    teacher = result.get("teacher", {})
+    print(f"{'':42}{''.join(f'{title:>8}' for title in FIGURES.values())}   seeds  against the teacher")
+    print_row("teacher", teacher, teacher)
+    for part, arms in result.get("runs", {}).items():
+        for name, seeds in arms.items():
+            for stage in ("pretrained", "finetuned"):
+                runs = {seed: stages[stage] for seed, stages in seeds.items() if stage in stages}
+                if runs:
+                    print_row(f"{part}: {name}, {stage}", runs, teacher)
+
+
+def print_row(name: str, runs: dict[str, Any], teacher: dict[str, Any]) -> None:
+    cells = "".join(f"{100 * np.mean([r[x] for r in runs.values()]):8.1f}" for x in FIGURES)
+    both = [seed for seed in runs if seed in teacher and runs is not teacher]
+    against = ""
+    if both:
+        mean, low, high = paired_bootstrap([runs[s]["counts"] for s in both], [teacher[s]["counts"] for s in both])
+        against = f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+    print(f"{name:42}{cells}{len(runs):>8}  {against}")
+
+
+if __name__ == "__main__":
+    main(Path(__file__).parent / "results" / "distillation.json")
