@@ -38,7 +38,7 @@ MSE = {"@losses": "spacy-docre.LogitMSE.v1"}
 
 
 def arm(mode: str, source: str = "incomplete", objective: Any = MSE, **settings: Any) -> dict[str, Any]:
-    """taught = False: documents as they are, without a teacher."""
+    """Where the documents come from, and what the student learns from them."""
     return {"source": source, "objective": objective, "targets": {"mode": mode, **settings}}
 
 

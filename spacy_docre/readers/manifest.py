@@ -65,12 +65,12 @@ def require_finished(folder: Path) -> None:
         raise ValueError(Errors.E114.format(path=folder, n_docs=manifest.n_docs))
 
 
-def create_teacher_labels_v1(path: Path) -> list[str] | None:
+def create_teacher_labels_v1(path: str | Path) -> list[str] | None:
     """The relation labels of the teachers of a folder that `spacy docre annotate` wrote: a student's labels.
 
     None for documents without a manifest: the labels are then those that are in the documents.
     """
-    manifest = read_manifest(path) if path.is_dir() else None
+    manifest = read_manifest(Path(path))  # [initialize] gives strings
     return manifest.labels if manifest else None
 
 

@@ -7,7 +7,14 @@ import pytest
 import spacy
 
 from spacy_docre.readers.corpus import create_corpus_v1
-from spacy_docre.readers.manifest import MANIFEST, Manifest, read_manifest, require_finished, sha256
+from spacy_docre.readers.manifest import (
+    MANIFEST,
+    Manifest,
+    create_teacher_labels_v1,
+    read_manifest,
+    require_finished,
+    sha256,
+)
 from spacy_docre.readers.shards import write_shard
 
 from ..conftest import make_doc
@@ -128,3 +135,14 @@ def test_sha256_is_of_all_contents_in_order(tmp_path):
     assert sha256(tmp_path / "a", tmp_path / "b") == hashlib.sha256(big + b"y").hexdigest()
     assert sha256(tmp_path / "b", tmp_path / "a") != sha256(tmp_path / "a", tmp_path / "b")
     assert sha256() == hashlib.sha256().hexdigest()
+
+
+def test_a_students_labels_are_its_teachers(tmp_path):
+    folder = write_folder(tmp_path, manifest())
+    assert create_teacher_labels_v1(str(folder)) == ["place of birth", "né à"]
+
+
+def test_without_a_teacher_the_documents_have_the_labels(tmp_path):
+    write_shard([make_doc()], tmp_path / "a.spacy")
+    for path in (tmp_path, tmp_path / "a.spacy"):
+        assert create_teacher_labels_v1(path) is None
