@@ -213,6 +213,11 @@ class Errors(metaclass=_Messages):
     E126 = (
         "{output} and {input} lie within each other, so the output would be read as input. Write to a folder beside it."
     )
+    E127 = (
+        "Calibration needs completely labelled documents, found one whose labels are {status}: what nobody labelled "
+        "there may hold all the same. Take dev documents (`spacy docre convert` without --labels-are)."
+    )
+    E128 = "Calibration needs documents with relations whose labels the teacher knows, found none."
 
     # Reports
     E123 = "Plots need matplotlib, which is not installed: pip install 'spacy-docre[report]', or pip install matplotlib"

@@ -21,12 +21,14 @@ class SoftLabels:
     labels: its relation labels, in the order of the columns
     entity_ids: the document's entities as the teacher saw them, in its order (n_entities,)
     logits: float16 (n_entities · (n_entities - 1), 1 + n_labels), row-major over pairs, column 0 the threshold
+    calibration: scale and offset; a label's probability is σ(scale · margin + offset)
     """
 
     teacher: str
     labels: tuple[str, ...]
     entity_ids: tuple[str, ...]
     logits: NDArray[np.float16]
+    calibration: tuple[float, float] = (1.0, 0.0)
 
     def aligned(self, entity_ids: Sequence[str], labels: Sequence[str]) -> NDArray[np.float32]:
         """The logits in another order of entities and labels: (n_pairs, 1 + n_labels).
@@ -73,10 +75,12 @@ def _to_plain(soft: SoftLabels) -> dict[str, Any]:
         "labels": list(soft.labels),
         "entity_ids": list(soft.entity_ids),
         "logits": soft.logits.astype("<f2").tobytes(),
+        "calibration": list(soft.calibration),
     }
 
 
 def _from_plain(stored: Mapping[str, Any]) -> SoftLabels:
     labels, ids = tuple(stored["labels"]), tuple(stored["entity_ids"])
     logits = np.frombuffer(stored["logits"], dtype="<f2").reshape(-1, 1 + len(labels))
-    return SoftLabels(stored["teacher"], labels, ids, logits)
+    scale, offset = stored.get("calibration", (1.0, 0.0))
+    return SoftLabels(stored["teacher"], labels, ids, logits, (scale, offset))

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
 from wasabi import msg
@@ -16,6 +17,12 @@ def annotate_cli(
     also: list[str] = typer.Option([], "--also", help="Another teacher, with the same labels; may be repeated"),
     docs_per_shard: int = typer.Option(200, "--docs-per-shard", min=1, help="Documents in one output file"),
     limit: int = typer.Option(0, "--limit", "-n", min=0, help="Only so many documents; 0 takes all"),
+    calibrate_on: Path | None = typer.Option(
+        None,
+        "--calibrate",
+        exists=True,
+        help="Completely labelled documents, not those the teacher has learned from: its probabilities are made right",
+    ),
     overwrite: bool = typer.Option(
         False, "--overwrite", "-f", help="Start anew if OUT_DIR was begun with other teachers, documents or settings"
     ),
@@ -36,15 +43,21 @@ def annotate_cli(
         sys.exit(1)
     setup_gpu(use_gpu)
     try:
-        run([model, *also], sources, output, docs_per_shard=docs_per_shard, limit=limit, overwrite=overwrite)
+        run(
+            [model, *also],
+            sources,
+            output,
+            docs_per_shard=docs_per_shard,
+            limit=limit,
+            calibrate_on=calibrate_on,
+            overwrite=overwrite,
+        )
     except (ValueError, OSError) as err:
         msg.fail("No soft labels", str(err))
         sys.exit(1)
 
 
-def run(
-    models: list[str], inputs: list[Path], output: Path, *, docs_per_shard: int, limit: int, overwrite: bool
-) -> None:
+def run(models: list[str], inputs: list[Path], output: Path, *, limit: int, **settings: Any) -> None:
     """Load the teachers and annotate, with a progress bar. Raises ValueError and OSError."""
     from tqdm import tqdm
 
@@ -54,14 +67,10 @@ def run(
     n_docs = min(count_docs(inputs), limit or sys.maxsize)
     teachers = [Teacher(model) for model in models]
     with tqdm(total=n_docs, unit=" docs", disable=None) as bar:
-        manifest = annotate(
-            teachers,
-            inputs,
-            output,
-            docs_per_shard=docs_per_shard,
-            limit=limit,
-            overwrite=overwrite,
-            on_progress=bar.update,
-        )
+        manifest = annotate(teachers, inputs, output, limit=limit, on_progress=bar.update, **settings)
+    for teacher in teachers:
+        if teacher.calibration != (1.0, 0.0):
+            scale, offset = teacher.calibration
+            msg.info(f"{teacher.name}: probability σ({scale:.2f} · margin {offset:+.2f})")
     names = ", ".join(t.name for t in teachers)
     msg.good(f"{manifest.n_docs} documents with the logits of {names} in {len(manifest.shards)} files: {output}")

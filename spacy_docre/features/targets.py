@@ -17,17 +17,17 @@ from ..annotations import (
     entities_or_ents,
     get_entities,
     get_label_status,
-    get_soft_labels,
     get_triples,
     match_entities,
 )
 from ..errors import Errors, Warnings
 from ..label_files import read_priors
 from .pair_batch import PairBatch
+from .teachers import TeacherView, ask_teachers
 
 MODES = ("teacher_soft", "teacher_union", "positives_only", "closed_world")
 CERTAIN = 4.0  # a teacher's margin for what people labelled, at least
-MAX_LOGIT = 20.0
+MAX_LOG_ODDS = 20.0
 MAX_COMPLETENESS = 0.95  # so that what nobody labelled is never 0
 
 
@@ -63,18 +63,18 @@ class MixedTargets:
 
     teacher_soft: p, the probability of the teachers, and 1 for the labels of `incomplete` documents; in `distant` ones
         the mix trust · label + (1 - trust) · p.
-    teacher_union: the same, rounded to 0 or 1.
+    teacher_union: the same, rounded to 0 or 1: what the teachers predict.
     positives_only: nothing; the labels that are there are 1.
     closed_world: that it does not hold, whatever the status (the paper's choice for distant labels).
 
-    Pairs that no teacher has seen are as in positives_only in both teacher modes. p = σ(teacher_scale · margin +
-    teacher_offset), the margins averaged over teachers. In both teacher modes the objective of distillation sees what
-    the labels say too: in `incomplete` documents the margin of a labelled fact is at least CERTAIN, in `distant` ones
-    the mix's.
+    Pairs that no teacher has seen are as in positives_only in both teacher modes. p is the teachers' calibrated
+    probability (`spacy docre annotate --calibrate`), and teacher_scale multiplies its log odds; the mean over teachers
+    is one of log odds. In both teacher modes the objective of distillation sees what the labels say too: in
+    `incomplete` documents the margin of a labelled fact is at least CERTAIN, in `distant` ones the mix's.
 
     priors: how complete the labels of `incomplete` documents are. Of a label that people mostly give, it says much that
-    they did not give it: with completeness c = labelled / true prior, p(1 - c) / (1 - pc), which lowers the margin by
-    -log(1 - c) (Elkan & Noto 2008, "Learning classifiers from only positive and unlabeled data", eq. 3).
+    they did not give it: with completeness c = labelled / true prior, p(1 - c) / (1 - pc), which lowers the log odds
+    by -log(1 - c) (Elkan & Noto 2008, "Learning classifiers from only positive and unlabeled data", eq. 3).
     """
 
     def __init__(
@@ -83,7 +83,6 @@ class MixedTargets:
         mode: str,
         trust: float = 0.0,
         teacher_scale: float = 1.0,
-        teacher_offset: float = 0.0,
         teacher_weights: Mapping[str, float] = {},
         priors: Path | None = None,
     ) -> None:
@@ -99,7 +98,6 @@ class MixedTargets:
         self.mode = mode
         self.trust = trust
         self.teacher_scale = teacher_scale
-        self.teacher_offset = teacher_offset
         self.teacher_weights = dict(teacher_weights)
         self.priors = priors
         self._penalties: tuple[tuple[str, ...], NDArray[np.float32]] | None = None
@@ -127,10 +125,12 @@ class MixedTargets:
             self._count_lost(len(get_triples(reference)) - len(pairs))
             rows = slice(first_row, first_row + n_pairs)
             values[rows][pairs, labels] = 1
-            teacher[rows] = self._teacher_logits(reference, ids, list(label_index))
+            view = ask_teachers(reference, ids, list(label_index), self.teacher_weights)
+            if view is not None:
+                teacher[rows] = view.logits
             if n_pairs:
                 status = get_label_status(reference)
-                self._complete_from_teacher(status, penalties, values[rows], known[rows], teacher[rows])
+                self._complete(status, view, penalties, values[rows], known[rows], teacher[rows])
             first_row += n_pairs
         taught = not np.isnan(teacher[:, 0]).all()
         return PairTargets(values, None if known.all() else known, teacher if taught else None)
@@ -143,33 +143,35 @@ class MixedTargets:
         by_teachers = taught and (objective or self.mode.startswith("teacher"))
         return COMPLETE in statuses or self.mode == "closed_world" or by_teachers
 
-    def _complete_from_teacher(
+    def _complete(
         self,
         status: str,
+        view: TeacherView | None,
         penalties: NDArray[np.float32],
         values: NDArray[np.float32],
         known: NDArray[np.bool_],
         teacher: NDArray[np.float32],
     ) -> None:
-        """Targets of one document's cells, in place: values are its labels before."""
+        """Targets of one document's cells, in place: values are its labels before, teacher the teachers' logits."""
         if status == COMPLETE or self.mode == "closed_world":
             return
         taught = ~np.isnan(teacher[:, 0])
-        if self.mode == "positives_only" or not taught.any():
+        if self.mode == "positives_only" or view is None or not taught.any():
             self._count(status)
             known[:] = values > 0
             return
-        margins = teacher[taught, 1:] - teacher[taught, :1]
         labelled = values[taught]
+        before = now = self.teacher_scale * view.log_odds[taught]
         if status == INCOMPLETE:
-            margins = np.where(labelled > 0, np.maximum(margins, CERTAIN), margins - penalties / self.teacher_scale)
-        soft = _sigmoid(self.teacher_scale * margins + self.teacher_offset)
-        if status == INCOMPLETE:
-            soft = np.maximum(soft, labelled)
+            now = before - penalties
         elif status == DISTANT and self.trust:
-            soft = self.trust * labelled + (1 - self.trust) * soft
-            margins = (np.clip(_logit(soft), -MAX_LOGIT, MAX_LOGIT) - self.teacher_offset) / self.teacher_scale
-        values[taught] = soft > 0.5 if self.mode == "teacher_union" else soft
+            now = _log_odds(self.trust * labelled + (1 - self.trust) * _sigmoid(before))
+        margins = view.margins[taught] + (now - before) / (self.teacher_scale * view.slope)
+        soft = _sigmoid(now)
+        if status == INCOMPLETE:
+            margins = np.where(labelled > 0, np.maximum(view.margins[taught], CERTAIN), margins)
+            soft = np.maximum(soft, labelled)
+        values[taught] = margins > 0 if self.mode == "teacher_union" else soft
         teacher[taught, 1:] = teacher[taught, :1] + margins
         known[~taught] = values[~taught] > 0
 
@@ -182,18 +184,6 @@ class MixedTargets:
             complete = np.divide(labelled, true, out=np.zeros(len(labels)), where=true > 0)
             self._penalties = labels, -np.log1p(-complete.clip(0, MAX_COMPLETENESS)).astype(np.float32)
         return self._penalties[1]
-
-    def _teacher_logits(self, reference: Doc, ids: Sequence[str], labels: Sequence[str]) -> NDArray[np.float32]:
-        """The teachers' logits for the pairs of a document, averaged: (n_pairs, 1 + n_labels) or nan."""
-        found = [s for s in get_soft_labels(reference) if self.teacher_weights.get(s.teacher, 1.0) > 0]
-        if not found:
-            return np.array(np.nan, dtype=np.float32)
-        weights = np.array([self.teacher_weights.get(s.teacher, 1.0) for s in found], dtype=np.float32)
-        logits = np.stack([s.aligned(ids, labels) for s in found])  # (n_teachers, n_pairs, 1 + n_labels)
-        seen = ~np.isnan(logits[..., :1])
-        weight = weights[:, None, None] * seen
-        with np.errstate(invalid="ignore"):  # nan for pairs that none has seen
-            return (weight * np.where(seen, logits, 0)).sum(0) / weight.sum(0)
 
     def _count_lost(self, n_lost: int) -> None:
         if not n_lost:
@@ -212,7 +202,6 @@ def create_mixed_targets_v1(
     mode: str = "teacher_soft",
     trust: float = 0.0,
     teacher_scale: float = 1.0,
-    teacher_offset: float = 0.0,
     teacher_weights: dict[str, float] = {},
     priors: Path | None = None,
 ) -> MixedTargets:
@@ -220,8 +209,7 @@ def create_mixed_targets_v1(
 
     mode: "teacher_soft", "teacher_union", "positives_only" or "closed_world", see MixedTargets.
     trust: share of the labels of distant documents in the mix with the teachers.
-    teacher_scale, teacher_offset: p = σ(teacher_scale · margin + teacher_offset); 2 and 0 for teachers trained with
-        ZLPR. Losses that weigh positives more (adaptive focal loss) give scores that are too high: a negative offset.
+    teacher_scale: p = σ(teacher_scale · log odds); 2 for teachers trained with ZLPR that were not calibrated.
     teacher_weights: of teachers by name, 1 where not given; 0 leaves one out.
     priors: JSON file of true and labelled shares (`spacy docre priors`), for how complete incomplete documents are.
     """
@@ -229,18 +217,9 @@ def create_mixed_targets_v1(
         mode=mode,
         trust=trust,
         teacher_scale=teacher_scale,
-        teacher_offset=teacher_offset,
         teacher_weights=teacher_weights,
         priors=priors,
     )
-
-
-def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(x, -80, 80))), dtype=np.float32)
-
-
-def _logit(p: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.log(np.maximum(p, 1e-30)) - np.log(np.maximum(1 - p, 1e-30))
 
 
 def reference_ids(doc: Doc, reference: Doc) -> list[str]:
@@ -266,3 +245,13 @@ def positive_cells(
     ]
     array = np.array(cells, dtype=np.int64).reshape(-1, 2)
     return array[:, 0], array[:, 1]
+
+
+def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -80, 80))), dtype=np.float32)
+
+
+def _log_odds(p: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Within ±MAX_LOG_ODDS."""
+    odds = np.log(np.maximum(p, 1e-30)) - np.log(np.maximum(1 - p, 1e-30))
+    return np.clip(odds, -MAX_LOG_ODDS, MAX_LOG_ODDS)

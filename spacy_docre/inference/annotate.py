@@ -15,6 +15,7 @@ from ..errors import Errors
 from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import MANIFEST, Manifest, read_manifest, sha256
 from ..readers.shards import find_shards, load_shard, write_shard
+from .calibration import calibrate
 from .teacher import Teacher
 
 LIMIT = float(np.finfo(np.float16).max)
@@ -28,6 +29,7 @@ def annotate(
     *,
     docs_per_shard: int = 200,
     limit: int = 0,
+    calibrate_on: Path | None = None,
     overwrite: bool = False,
     on_progress: Callable[[int], None] = lambda n_docs: None,
 ) -> Manifest:
@@ -35,16 +37,23 @@ def annotate(
 
     Memory is bounded by one shard. A killed run goes on after its last whole shard when started again.
     limit: only so many documents, 0 for all.
+    calibrate_on: completely labelled documents on which the teachers' probabilities are made right.
     overwrite: start anew if `output` was begun with other teachers, inputs or settings.
     on_progress: called with the number of documents that are done, first with those of an earlier run.
 
     Raises ValueError if teachers differ in their labels, or if `output` was begun with other teachers, inputs or
     settings, unless told to overwrite; FileExistsError if it has other content.
     """
-    manifest = begin(teachers, inputs, output, {"docs_per_shard": docs_per_shard, "limit": limit}, overwrite=overwrite)
+    options: dict[str, Any] = {"docs_per_shard": docs_per_shard, "limit": limit}
+    if calibrate_on is not None:
+        options["calibrate_on"] = [{"file": p.name, "sha256": sha256(p)} for p in find_shards(calibrate_on)]
+    manifest = begin(teachers, inputs, output, options, overwrite=overwrite)
     on_progress(manifest.n_docs)
     if manifest.complete:
         return manifest
+    if calibrate_on is not None:
+        for teacher in teachers:
+            teacher.calibration = calibrate(teacher, read_examples(teacher.nlp, [calibrate_on]))
     examples = islice(read_examples(teachers[0].nlp, inputs), manifest.n_docs, limit or None)
     while docs := label_next(teachers, examples, docs_per_shard, on_progress):
         manifest.shards.append(finish_shard(docs, output, f"{len(manifest.shards):05}.spacy"))
@@ -113,9 +122,9 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
         if before.get(key) != now[key]:
             old, new = (", ".join(x.get("name", x.get("file")) for x in s.get(key, [])) for s in (before, now))
             yield f"{key} {old} → {new}" + " (the name is the same, the content is not)" * (old == new)
-    for key in now.keys() - {"teachers", "inputs"}:
-        if before.get(key) != now[key]:
-            yield f"{key} {before.get(key)} → {now[key]}"
+    for key in sorted((before.keys() | now.keys()) - {"teachers", "inputs"}):
+        if before.get(key) != now.get(key):
+            yield f"{key} {before.get(key)} → {now.get(key)}"
 
 
 def read_examples(nlp: Language, inputs: Sequence[Path]) -> Iterator[Example]:
@@ -134,7 +143,8 @@ def add_soft_labels(teachers: Sequence[Teacher], examples: Sequence[Example]) ->
     for teacher in teachers:
         for example, logits in zip(examples, teacher.logits([eg.predicted for eg in examples])):
             ids = tuple(e.id for e in get_entities(example.predicted))
-            soft = SoftLabels(teacher.name, teacher.labels, ids, np.clip(logits, -LIMIT, LIMIT).astype(np.float16))
+            stored = np.clip(logits, -LIMIT, LIMIT).astype(np.float16)
+            soft = SoftLabels(teacher.name, teacher.labels, ids, stored, teacher.calibration)
             earlier = [s for s in get_soft_labels(example.reference) if s.teacher != teacher.name]
             set_soft_labels(example.reference, [*earlier, soft])
     return docs

@@ -17,7 +17,9 @@ from ..readers.shards import without_hidden_states
 
 
 class Teacher:
-    """name: where it was loaded from, its last two folders or the package; checksum: of all its files."""
+    """name: where it was loaded from, its last two folders or the package; checksum: of all its files.
+    calibration: scale and offset, σ(scale · margin + offset) is a label's probability
+    """
 
     def __init__(self, model: str) -> None:
         """Raises ValueError if the pipeline finds no relations."""
@@ -28,6 +30,7 @@ class Teacher:
         self.component: DocRERelations = self.nlp.get_pipe(found[0])  # type: ignore[assignment]
         self.later = self.nlp.pipe_names[self.nlp.pipe_names.index(found[0]) :]
         self.labels = self.component.labels
+        self.calibration = (1.0, 0.0)
         self.name = "/".join(Path(model).resolve().parts[-2:]) if Path(model).exists() else model
         folder = self.nlp.path
         self.checksum = sha256(*sorted(p for p in folder.rglob("*") if p.is_file()))
