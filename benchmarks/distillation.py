@@ -3,6 +3,7 @@
     python benchmarks/redocred.py ../shared/data/redocred --seeds 0 1 2       # the teachers
     python benchmarks/distillation.py slice --more ../shared/data/docred_incomplete
     python benchmarks/distillation.py full --more ../shared/data/docred_incomplete --seeds 0 1 2
+    python benchmarks/distillation.py rates --more …                          # how the rates of fine-tuning were chosen
     python benchmarks/distillation.py table
 
 `slice`: every choice of targets, objective and source, on 1,000 documents once. `full`: the comparisons that count, on
@@ -26,50 +27,52 @@ PARTS: dict[str, dict[str, Any]] = {
     "slice": {"limit": 1000, "steps": 250, "finetune_steps": 400},
     "full": {"limit": 0, "steps": 2000, "finetune_steps": 400},
 }
-RATES, FINETUNE_RATES = (1e-4, 3e-4), (5e-5, 1.5e-4)  # of encoder and head
+RATES, FINETUNE_RATES = (2e-4, 1e-3), (1e-4, 5e-4)  # of encoder and head
+TRIED = ((3e-5, 1e-4), (1e-4, 5e-4), (2e-4, 1e-3))  # for fine-tuning the first student of the slice
 INPUTS = {  # source -> what `annotate` reads
     "incomplete": ["incomplete"],
     "wikidata": ["wikidata"],
     "unlabelled": ["unlabelled"],
     "all": ["incomplete", "unlabelled"],
 }
-OFFSET = -1.06  # of the teacher's margins, for scores that are right on dev documents: see calibration.py
 MSE = {"@losses": "spacy-docre.LogitMSE.v1"}
 
 
-def arm(mode: str, source: str = "incomplete", objective: Any = MSE, **settings: Any) -> dict[str, Any]:
+def arm(
+    mode: str, source: str = "incomplete", objective: Any = MSE, *, calibrated: bool = True, **settings: Any
+) -> dict[str, Any]:
     """Where the documents come from, and what the student learns from them."""
-    return {"source": source, "objective": objective, "targets": {"mode": mode, **settings}}
+    return {"source": source, "calibrated": calibrated, "objective": objective, "targets": {"mode": mode, **settings}}
 
 
 def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
-    best: dict[str, Any] = {"teacher_offset": OFFSET, "priors": priors}
     if part == "full":
         return {
+            "distilled": arm("teacher_soft", "all", priors=priors),
             "labels as they are": arm("closed_world", "all", None),
-            "distilled": arm("teacher_soft", "all", **best),
         }
+    objectives = ("TemperatureKL", "BernoulliKL", "SymmetricKL", "ZLPRDistil")
     return {
+        "soft": arm("teacher_soft", priors=priors),
         "labels as they are": arm("closed_world", objective=None),
-        "soft, calibrated, priors": arm("teacher_soft", **best),
-        "soft": arm("teacher_soft"),
-        "soft, calibrated": arm("teacher_soft", teacher_offset=OFFSET),
-        "union": arm("teacher_union"),
+        "soft, no priors": arm("teacher_soft"),
+        "soft, not calibrated, no priors": arm("teacher_soft", calibrated=False),
+        "union": arm("teacher_union", priors=priors),
         "positives only": arm("positives_only"),
         "closed world": arm("closed_world"),
-        "no objective": arm("teacher_soft", objective=None, **best),
+        "no objective": arm("teacher_soft", objective=None, priors=priors),
         **{
-            name: arm("teacher_soft", objective={"@losses": f"spacy-docre.{name}.v1"}, **best)
-            for name in ("TemperatureKL", "BernoulliKL", "SymmetricKL", "ZLPRDistil")
+            name: arm("teacher_soft", objective={"@losses": f"spacy-docre.{name}.v1"}, priors=priors)
+            for name in objectives
         },
-        "source: unlabelled": arm("teacher_soft", "unlabelled", **best),
-        "source: Wikidata": arm("teacher_soft", "wikidata", trust=0.3, **best),
+        "unlabelled documents": arm("teacher_soft", "unlabelled"),
+        "Wikidata's labels": arm("teacher_soft", "wikidata", trust=0.3),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=(*PARTS, "table"))
+    parser.add_argument("part", choices=(*PARTS, "rates", "table"))
     parser.add_argument("--more", type=Path, help="folder with documents.json, wikidata_labels.jsonl, unlabelled.json")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--arms", nargs="+", help="only these")
@@ -77,8 +80,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "runs", help="where redocred.py put corpora and teachers")
     parser.add_argument("--gpu-id", type=int, default=-1)
     args = parser.parse_args()
-    if args.part != "table":
-        files = prepare(args, args.work.resolve() / "distillation")
+    files = args.work.resolve() / "distillation"
+    if args.part == "rates":
+        tune(args, files)
+    elif args.part != "table":
+        prepare(args, files)
         for seed in args.seeds:
             for name, settings in table_of_arms(args.part, str(files / "priors.json")).items():
                 if not args.arms or name in args.arms:
@@ -94,21 +100,33 @@ def run_arm(args: argparse.Namespace, files: Path, name: str, settings: dict[str
     if str(seed) not in done.get("teacher", {}):
         add(args, ["teacher", str(seed)], distillation_report.score(teacher, corpus))
     stages = done.get("runs", {}).get(args.part, {}).get(name, {}).get(str(seed), {})
-    folder = files / "models" / f"{args.part}-{''.join(c for c in name if c.isalnum())}-{seed}"
+    folder = files / "models" / args.part / f"{name.replace(' ', '_')}-{seed}"
     if "finetuned" in stages:
         return
     print(f"== {args.part}, {name}, seed {seed}", flush=True)
     place = ["runs", args.part, name, str(seed)]
     if "pretrained" not in stages or not (folder / "pretrained" / "model-last").exists():
-        documents = annotate(args, files, settings["source"], teacher, seed)
+        documents = annotate(args, files, settings, teacher, seed)
         seconds = pretrain(args, files, settings, documents, folder / "pretrained", seed)
         figures = distillation_report.score(folder / "pretrained" / "model-last", corpus)
         add(args, [*place, "pretrained"], {"training_seconds": seconds, **figures})
-    seconds = finetune(args, folder, seed)
+    seconds = finetune(args, folder, seed, PARTS[args.part]["finetune_steps"], FINETUNE_RATES)
     figures = distillation_report.score(folder / "finetuned" / "model-last", corpus)
     add(args, [*place, "finetuned"], {"training_seconds": seconds, **figures})
     add(args, [*place, "settings"], json.loads(json.dumps(settings).replace(f"{files}/", "")))
     shutil.rmtree(folder / "finetuned")
+
+
+def tune(args: argparse.Namespace, files: Path) -> None:
+    """Fine-tune one student with every pair of rates."""
+    folder = files / "models" / "slice" / "soft-0"
+    for rates in TRIED:
+        name = f"{rates[0]:g} / {rates[1]:g}"
+        if name not in read().get("tuning", {}):
+            print(f"== fine-tuning rates {name}", flush=True)
+            finetune(args, folder, 0, PARTS["slice"]["finetune_steps"], rates)
+            figures = distillation_report.score(folder / "finetuned" / "model-last", args.work.resolve() / "corpus")
+            add(args, ["tuning", name], figures)
 
 
 def add(args: argparse.Namespace, place: list[str], figures: dict[str, Any]) -> None:
@@ -127,7 +145,7 @@ def read() -> dict[str, Any]:
     return json.loads(RESULT.read_text(encoding="utf8")) if RESULT.exists() else {}
 
 
-def prepare(args: argparse.Namespace, files: Path) -> Path:
+def prepare(args: argparse.Namespace, files: Path) -> None:
     """The documents by label status, and how often labels are true and given."""
     files.mkdir(parents=True, exist_ok=True)
     more, complete = args.more.resolve(), args.work.resolve() / "corpus" / "train.spacy"
@@ -141,14 +159,14 @@ def prepare(args: argparse.Namespace, files: Path) -> Path:
             spacy("docre", "convert", documents, files / name, *settings)
     if not (files / "priors.json").exists():
         spacy("docre", "priors", complete, files / "incomplete", files / "priors.json")
-    return files
 
 
-def annotate(args: argparse.Namespace, files: Path, source: str, teacher: Path, seed: int) -> Path:
-    limit = PARTS[args.part]["limit"]
-    output = files / "soft" / f"{source}-{limit or 'all'}-{seed}"
+def annotate(args: argparse.Namespace, files: Path, settings: dict[str, Any], teacher: Path, seed: int) -> Path:
+    source, limit = settings["source"], PARTS[args.part]["limit"]
+    output = files / "soft" / f"{source}-{limit or 'all'}-{'' if settings['calibrated'] else 'raw-'}{seed}"
     inputs = [files / name for name in INPUTS[source]]
-    spacy("docre", "annotate", teacher, *inputs, output, "--limit", limit, "-g", args.gpu_id)
+    options = ("--calibrate", args.work.resolve() / "corpus" / "dev.spacy") if settings["calibrated"] else ()
+    spacy("docre", "annotate", teacher, *inputs, output, "--limit", limit, *options, "-g", args.gpu_id)
     return output
 
 
@@ -163,11 +181,11 @@ def pretrain(
     return train(args, config, folder, seed, PARTS[args.part]["steps"], RATES)
 
 
-def finetune(args: argparse.Namespace, folder: Path, seed: int) -> int:
+def finetune(args: argparse.Namespace, folder: Path, seed: int, steps: int, rates: tuple[float, float]) -> int:
     config = Config().from_disk(ROOT / "configs" / "docre_finetune.cfg", interpolate=False)
     config["paths"]["train"] = str(args.work.resolve() / "corpus" / "train.spacy")
     config["paths"]["student"] = str(folder / "pretrained" / "model-last")
-    return train(args, config, folder / "finetuned", seed, PARTS[args.part]["finetune_steps"], FINETUNE_RATES)
+    return train(args, config, folder / "finetuned", seed, steps, rates)
 
 
 def train(
