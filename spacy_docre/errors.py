@@ -64,6 +64,10 @@ class Errors(metaclass=_Messages):
         "a folder)."
     )
     E033 = "Labels come from --distant or from --facts, not from both. Convert twice, or leave one out."
+    E034 = (
+        "Labels from --distant or --facts are a machine's, so their status is distant, not {status}. "
+        "Leave --labels-are out."
+    )
     E032 = "{path} is a folder, and a file was to be written. Name a file in it, or another one."
 
     # Model

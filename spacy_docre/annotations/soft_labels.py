@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 from ..errors import Errors
 
 TEACHERS_KEY = "docre_teachers"
+LARGEST = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _to_plain(soft: SoftLabels) -> dict[str, Any]:
         "teacher": soft.teacher,
         "labels": list(soft.labels),
         "entity_ids": list(soft.entity_ids),
-        "logits": soft.logits.astype("<f2").tobytes(),
+        "logits": np.clip(soft.logits, -LARGEST, LARGEST).astype("<f2").tobytes(),  # never inf
         "calibration": list(soft.calibration),
     }
 

@@ -10,7 +10,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from ..annotations import NONE, STATUSES
+from ..annotations import COMPLETE, DISTANT, NONE, STATUSES
 from ..errors import Errors
 from ..readers.distant import DistantLabels
 from ..readers.docred import read_docred
@@ -41,8 +41,11 @@ def convert_cli(
     labels: Path | None = typer.Option(
         None, "--labels", "-l", help='JSON of relation ids and readable names: {"P17": "country"}'
     ),
-    labels_are: str = typer.Option(
-        "complete", "--labels-are", "-a", help=f"How far labels can be trusted: {', '.join(STATUSES)}"
+    labels_are: str | None = typer.Option(
+        None,
+        "--labels-are",
+        "-a",
+        help=f"How far labels can be trusted: {', '.join(STATUSES)}  [default: complete; distant with --distant, --facts]",
     ),
     distant: Path | None = typer.Option(
         None,
@@ -101,7 +104,7 @@ def convert_to_spacy(
     target: Path,
     *,
     labels: Path | None = None,
-    status: str = "complete",
+    status: str | None = None,
     distant: Path | None = None,
     facts: Path | None = None,
     docs_per_shard: int = 500,
@@ -110,6 +113,7 @@ def convert_to_spacy(
 ) -> Conversion:
     """DocRED JSON to one .spacy file or a folder of shards.
 
+    status: how far the labels can be trusted, "complete" by default.
     distant, facts: files whose labels take the place of the documents' own; their status is "distant" then.
     Raises CorpusError for bad input, with its place; ValueError for an unknown status or file type;
     FileExistsError if the target exists.
@@ -120,6 +124,10 @@ def convert_to_spacy(
         raise ValueError(Errors.E024.format(path=source))
     if source.suffix == ".spacy" or source.is_dir() or target.suffix not in (".spacy", ""):
         raise ValueError(Errors.E025.format(source=source, target=target))
+    by_machine = distant is not None or facts is not None
+    if by_machine and status not in (None, DISTANT):
+        raise ValueError(Errors.E034.format(status=status))
+    status = status or COMPLETE
     if status not in STATUSES:
         raise ValueError(Errors.E003.format(status=status, expected=", ".join(STATUSES)))
     result = Conversion()
@@ -198,7 +206,7 @@ def label_by_facts(docs: Iterable["Doc"], path: Path, names: dict[str, str]) -> 
 
     names: relation id -> readable label, for facts with ids.
     """
-    from ..annotations import DISTANT, get_entities, set_relations
+    from ..annotations import get_entities, set_relations
     from ..scoring.facts import read_facts
 
     facts = read_facts(path)

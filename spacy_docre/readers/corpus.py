@@ -22,7 +22,7 @@ from ..errors import Errors, Warnings
 from .manifest import require_finished
 from .shards import find_shards, read_shard
 
-BUFFER_SIZE = 1000  # documents in memory while shuffling a stream
+BUFFER_SIZE = 400  # documents in memory while shuffling a stream
 
 
 def create_corpus_v1(
