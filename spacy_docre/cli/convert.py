@@ -45,7 +45,7 @@ def convert_cli(
         None,
         "--labels-are",
         "-a",
-        help=f"How far labels can be trusted: {', '.join(STATUSES)}  [default: complete; distant with --distant, --facts]",
+        help=f"How far labels can be trusted: {', '.join(STATUSES)}; complete if you don't say",
     ),
     distant: Path | None = typer.Option(
         None,

@@ -214,7 +214,7 @@ def test_the_union_follows_the_lowered_margin(tmp_path, scale, expected):
     assert found.values[0, 1] == 1  # labelled
 
 
-@pytest.mark.parametrize(("scale", "offset"), CALIBRATIONS)
+@pytest.mark.parametrize(("scale", "offset"), [*CALIBRATIONS, (1.0, 20.0)])
 def test_what_people_labelled_is_1_and_certain_however_the_teacher_is_calibrated(scale, offset):
     found = targets_of(make("incomplete", calibrated(scale, offset)))
     assert found.values[0, 1] == 1

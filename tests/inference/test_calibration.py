@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_docre import get_entities, set_relations
+from spacy_docre import get_entities, set_entities, set_relations
 from spacy_docre.annotations import get_triples
 from spacy_docre.features.pair_batch import off_diagonal
 from spacy_docre.inference.calibration import BATCH_SIZE, CENTRES, EDGES, calibrate, count_margins, fit
@@ -229,6 +229,16 @@ def test_documents_are_streamed_and_stay_as_they_are(teacher):
     assert [eg.reference.to_bytes() for eg in examples] == before
     assert calibrate(teacher, examples_of(teacher, documents()[::-1])) == pytest.approx(found, abs=2e-2)
     assert teacher.calibration == (1.0, 0.0)
+
+
+def test_entities_of_the_prediction_may_have_another_order_and_other_ids(teacher):
+    """A cell is true if its mentions are those of a relation, whatever the entities are called."""
+    examples = examples_of(teacher, documents())
+    for example in examples:
+        entities = get_entities(example.predicted)[::-1]
+        set_entities(example.predicted, entities, ids=[f"e{i}" for i in range(len(entities))])
+    expected = calibrate(teacher, examples_of(teacher, documents()))
+    assert calibrate(teacher, examples) == pytest.approx(expected, abs=2e-2)
 
 
 def test_relations_that_the_teacher_does_not_know_are_no_relations(teacher):

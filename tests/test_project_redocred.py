@@ -1,0 +1,55 @@
+"""`python -m spacy project run redocred .`, with invented documents in the place of real ones, a tiny encoder and two
+steps of training."""
+
+import gzip
+import re
+import shutil
+from itertools import islice
+
+import pytest
+import srsly
+
+from .test_project import ROOT, run
+
+FICTIONAL = ROOT / "assets" / "fictional"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("redocred")
+    shutil.copy(ROOT / "project.yml", folder)
+    for name in ("configs", "assets"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(FICTIONAL / "rel_info.json", folder / "assets" / "wikidata_properties.json")
+    (folder / "more").mkdir()
+    with gzip.open(FICTIONAL / "distant.json.gz", "rt", encoding="utf8") as file_:
+        documents = srsly.json_loads(file_.read())
+    srsly.write_json(folder / "more" / "documents.json", documents[:12])
+    unlabelled = [{k: v for k, v in doc.items() if k != "labels"} for doc in islice(documents, 12, 20)]
+    srsly.write_json(folder / "more" / "unlabelled.json", unlabelled)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_whole_chain(project, encoder):
+    """All steps run, the report has all stages, and a second run does nothing."""
+    names = ("redocred_steps", "redocred_pretrain_steps", "redocred_finetune_steps")
+    settings = [x for name in names for x in (f"--vars.{name}", "2")]
+    settings += ["--vars.encoder", str(encoder), "--vars.data_dir", str(FICTIONAL), "--vars.more_dir", "more"]
+    done = run(project, "redocred", *settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    metrics = project / "metrics" / "redocred"
+    stages = {path.stem for path in metrics.glob("*.json")}
+    assert stages == {"1-teacher", "2-student-pretrained", "3-student-finetuned"}
+    assert "student finetuned" in (project / "metrics" / "redocred.html").read_text(encoding="utf8")
+    manifest = srsly.read_json(project / "corpus" / "redocred" / "soft" / "manifest.json")
+    assert sum(shard["n_docs"] for shard in manifest["shards"]) == 12 + 8
+    assert manifest["settings"]["calibrate_on"][0]["file"] == "dev.spacy"
+    assert list((project / "packages").rglob("en_docre_redocred-*.whl"))
+
+    again = run(project, "redocred", *settings)
+    assert len(re.findall("Skipping", again.stdout)) == 9, again.stdout
+
+    compared = run(project, "redocred-compare", *settings)
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert "without distillation" in (project / "metrics" / "redocred.html").read_text(encoding="utf8")
