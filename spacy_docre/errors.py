@@ -221,6 +221,10 @@ class Errors(metaclass=_Messages):
         "Calibration needs completely labelled documents, found one whose labels are {status}: what nobody labelled "
         "there may hold all the same. Take dev documents (`spacy docre convert` without --labels-are)."
     )
+    E129 = (
+        "Calibration of {teacher} gives a scale of {scale:.2f}: higher margins of it do not mean that more holds. "
+        "Train it first, or take documents with the labels and entities that it knows."
+    )
     E128 = "Calibration needs documents with relations whose labels the teacher knows, found none."
 
     # Reports

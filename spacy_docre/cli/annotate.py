@@ -68,9 +68,7 @@ def run(models: list[str], inputs: list[Path], output: Path, *, limit: int, **se
     teachers = [Teacher(model) for model in models]
     with tqdm(total=n_docs, unit=" docs", disable=None) as bar:
         manifest = annotate(teachers, inputs, output, limit=limit, on_progress=bar.update, **settings)
-    for teacher in teachers:
-        if teacher.calibration != (1.0, 0.0):
-            scale, offset = teacher.calibration
-            msg.info(f"{teacher.name}: probability σ({scale:.2f} · margin {offset:+.2f})")
+    for name, (scale, offset) in manifest.calibration.items():
+        msg.info(f"{name}: probability σ({scale:.2f} · margin {offset:+.2f})")
     names = ", ".join(t.name for t in teachers)
     msg.good(f"{manifest.n_docs} documents with the logits of {names} in {len(manifest.shards)} files: {output}")

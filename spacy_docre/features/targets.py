@@ -166,7 +166,7 @@ class MixedTargets:
             now = before - penalties
         elif status == DISTANT and self.trust:
             now = _log_odds(self.trust * labelled + (1 - self.trust) * _sigmoid(before))
-        margins = view.margins[taught] + (now - before) / (self.teacher_scale * view.slope)
+        margins = view.margins[taught] + (now - before) / (self.teacher_scale * view.slope[taught])
         soft = _sigmoid(now)
         if status == INCOMPLETE:
             margins = np.where(labelled > 0, np.maximum(view.margins[taught], CERTAIN), margins)

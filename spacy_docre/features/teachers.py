@@ -16,12 +16,12 @@ class TeacherView:
 
     logits: (n_pairs, 1 + n_labels), column 0 the threshold
     log_odds: log(p / (1 - p)) for the calibrated probability of each label (n_pairs, n_labels)
-    slope: how much the log odds grow with the margin
+    slope: how much the log odds grow with the margin (n_pairs, 1)
     """
 
     logits: NDArray[np.float32]
     log_odds: NDArray[np.float32]
-    slope: float
+    slope: NDArray[np.float32]
 
     @property
     def margins(self) -> NDArray[np.float32]:
@@ -44,5 +44,5 @@ def ask_teachers(
     log_odds = scale * (logits[..., 1:] - logits[..., :1]) + offset
     weight = weight * ~np.isnan(logits[..., :1])  # (n_teachers, n_pairs, 1)
     with np.errstate(invalid="ignore"):  # nan for pairs that none has seen
-        means = [(weight * np.nan_to_num(x)).sum(0) / weight.sum(0) for x in (logits, log_odds)]
-    return TeacherView(means[0], means[1], float(np.average(scale[:, 0, 0], weights=weight.sum((1, 2)) + 1e-9)))
+        means = [(weight * np.nan_to_num(x)).sum(0) / weight.sum(0) for x in (logits, log_odds, scale)]
+    return TeacherView(*means)

@@ -1,6 +1,7 @@
 """Soft labels for a corpus, shard by shard: what teachers say of every pair, beside each document."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import MANIFEST, Manifest, read_manifest, sha256
 from ..readers.shards import find_shards, load_shard, write_shard
 from .calibration import calibrate
-from .teacher import Teacher
+from .teacher import UNCALIBRATED, Teacher
 
 LIMIT = float(np.finfo(np.float16).max)
 BATCH_SIZE = 32  # documents that are in memory with their hidden states
@@ -46,14 +47,22 @@ def annotate(
     """
     options: dict[str, Any] = {"docs_per_shard": docs_per_shard, "limit": limit}
     if calibrate_on is not None:
-        options["calibrate_on"] = [{"file": p.name, "sha256": sha256(p)} for p in find_shards(calibrate_on)]
-    manifest = begin(teachers, inputs, output, options, overwrite=overwrite)
+        options["calibrate_on"] = describe_files([calibrate_on])
+    outside = [*inputs, *([] if calibrate_on is None else [calibrate_on])]
+    settings = describe(teachers, inputs, outside, output, options)
+    manifest = find_earlier(output, settings, overwrite=overwrite)
+    if manifest is None:
+        manifest = Manifest(settings, list(teachers[0].labels))
+        if calibrate_on is not None:
+            read = partial(read_examples, teachers[0].nlp, [calibrate_on])
+            manifest.calibration = {t.name: calibrate(t, read()) for t in teachers}
+        clear(output)
+        manifest.write(output)
     on_progress(manifest.n_docs)
     if manifest.complete:
         return manifest
-    if calibrate_on is not None:
-        for teacher in teachers:
-            teacher.calibration = calibrate(teacher, read_examples(teacher.nlp, [calibrate_on]))
+    for teacher in teachers:
+        teacher.calibration = manifest.calibration.get(teacher.name, UNCALIBRATED)
     examples = islice(read_examples(teachers[0].nlp, inputs), manifest.n_docs, limit or None)
     while docs := label_next(teachers, examples, docs_per_shard, on_progress):
         manifest.shards.append(finish_shard(docs, output, f"{len(manifest.shards):05}.spacy"))
@@ -75,56 +84,69 @@ def label_next(
     return docs
 
 
-def begin(
-    teachers: Sequence[Teacher], inputs: Sequence[Path], output: Path, options: dict[str, Any], *, overwrite: bool
-) -> Manifest:
-    """The manifest of an earlier run that did the same, or a new one."""
+def describe(
+    teachers: Sequence[Teacher], inputs: Sequence[Path], outside: Sequence[Path], output: Path, options: dict[str, Any]
+) -> dict[str, Any]:
+    """What the output is made from, for its manifest. `outside`: paths that must not hold the output, or lie in it."""
     if len({t.name for t in teachers}) < len(teachers):
         raise ValueError(Errors.E125.format(names=", ".join(t.name for t in teachers)))
-    for path in inputs:
+    for path in outside:
         here, there = output.resolve(), path.resolve()
         if here == there or there in here.parents or here in there.parents:
             raise ValueError(Errors.E126.format(input=path, output=output))
-    labels = list(teachers[0].labels)
+    labels = set(teachers[0].labels)
     for teacher in teachers[1:]:
-        if set(teacher.labels) != set(labels):
-            differing = ", ".join(sorted(set(teacher.labels) ^ set(labels)))
+        if set(teacher.labels) != labels:
+            differing = ", ".join(sorted(set(teacher.labels) ^ labels))
             raise ValueError(Errors.E115.format(first=teachers[0].name, second=teacher.name, labels=differing))
-    settings = {
+    return {
         "teachers": [{"name": t.name, "sha256": t.checksum} for t in teachers],
-        "inputs": [{"file": p.name, "sha256": sha256(p)} for path in inputs for p in find_shards(path)],
+        "inputs": describe_files(inputs),
         **options,
     }
+
+
+def describe_files(paths: Sequence[Path]) -> list[dict[str, str]]:
+    return [{"file": p.name, "sha256": sha256(p)} for path in paths for p in find_shards(path)]
+
+
+def find_earlier(output: Path, settings: dict[str, Any], *, overwrite: bool) -> Manifest | None:
+    """The manifest of an earlier run that did the same; None where work begins anew. Nothing is written here."""
     earlier = read_manifest(output) if output.is_dir() else None
     content = sorted(p.name for p in output.iterdir()) if output.is_dir() else []
     if output.is_file() or (content and earlier is None and set(content) != {f".{MANIFEST}"}):
         raise FileExistsError(Errors.E116.format(path=output, found=", ".join(content[:5]) or "a file"))
-    if earlier is not None and earlier.settings == settings:
+    if earlier is None:
+        return None
+    if earlier.settings == settings:
         if not earlier.missing(output):
             return earlier
         if not overwrite:
             raise ValueError(Errors.E113.format(path=output, files=", ".join(earlier.missing(output)[:5])))
-    if earlier is not None and not overwrite:
+    if not overwrite:
         raise ValueError(Errors.E117.format(path=output, changed=", ".join(changes(earlier.settings, settings))))
-    if earlier is not None:
-        (output / MANIFEST).unlink()
-        for shard in output.glob("*.spacy"):
-            shard.unlink()
+    return None
+
+
+def clear(output: Path) -> None:
+    """An empty folder, without the shards of an earlier run."""
+    (output / MANIFEST).unlink(missing_ok=True)
+    for shard in output.glob("*.spacy"):
+        shard.unlink()
     output.mkdir(parents=True, exist_ok=True)
-    manifest = Manifest(settings, labels)
-    manifest.write(output)
-    return manifest
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """What is different, in words."""
-    for key in ("teachers", "inputs"):
-        if before.get(key) != now[key]:
-            old, new = (", ".join(x.get("name", x.get("file")) for x in s.get(key, [])) for s in (before, now))
-            yield f"{key} {old} → {new}" + " (the name is the same, the content is not)" * (old == new)
-    for key in sorted((before.keys() | now.keys()) - {"teachers", "inputs"}):
+    files = ("teachers", "inputs", "calibrate_on")
+    for key in files:
         if before.get(key) != now.get(key):
-            yield f"{key} {before.get(key)} → {now.get(key)}"
+            old, new = (", ".join(x.get("name", x.get("file")) for x in s.get(key, [])) for s in (before, now))
+            same = " (the name is the same, the content is not)" * (old == new)
+            yield f"{key} {old or 'none'} → {new or 'none'}{same}"
+    for key in now.keys() - set(files):
+        if before.get(key) != now[key]:
+            yield f"{key} {before.get(key)} → {now[key]}"
 
 
 def read_examples(nlp: Language, inputs: Sequence[Path]) -> Iterator[Example]:

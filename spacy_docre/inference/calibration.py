@@ -23,7 +23,8 @@ def calibrate(teacher: Teacher, examples: Iterable[Example]) -> tuple[float, flo
 
     They should be completely labelled, and not be those that the teacher has learned from: on them it is too sure.
 
-    Raises ValueError if a document's labels are not complete, or if there is no relation to learn from.
+    Raises ValueError if a document's labels are not complete, if there is no relation to learn from, or if higher
+    margins do not mean higher probabilities.
     """
     index = {label: i for i, label in enumerate(teacher.labels)}
     counts = np.zeros((2, len(CENTRES)))  # cells that are false and true, by margin
@@ -39,7 +40,10 @@ def calibrate(teacher: Teacher, examples: Iterable[Example]) -> tuple[float, flo
             counts += count_margins(margins, cells)
     if not counts[1].sum():
         raise ValueError(Errors.E128)
-    return fit(counts)
+    scale, offset = fit(counts)
+    if scale <= 0:
+        raise ValueError(Errors.E129.format(teacher=teacher.name, scale=scale))
+    return scale, offset
 
 
 def count_margins(
@@ -69,7 +73,8 @@ def fit(counts: NDArray[np.float64], margins: Sequence[float] | NDArray[np.float
         gradient = x @ (total * p - wanted)
         hessian = (x * (total * p * (1 - p))) @ x.T + 1e-9 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
-        weights = weights - step * min(1.0, 1.0 / np.abs(step).max())
-        if np.abs(step).max() < 1e-9:
+        largest, limit = np.abs(step).max(), max(1.0, np.abs(weights).max())
+        if largest < 1e-9:
             break
+        weights = weights - step * min(1.0, limit / largest)
     return float(weights[0]), float(weights[1])

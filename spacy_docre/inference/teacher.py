@@ -15,6 +15,8 @@ from ..pipeline.docre_relations import DocRERelations
 from ..readers.manifest import sha256
 from ..readers.shards import without_hidden_states
 
+UNCALIBRATED = (1.0, 0.0)
+
 
 class Teacher:
     """name: where it was loaded from, its last two folders or the package; checksum: of all its files.
@@ -30,7 +32,7 @@ class Teacher:
         self.component: DocRERelations = self.nlp.get_pipe(found[0])  # type: ignore[assignment]
         self.later = self.nlp.pipe_names[self.nlp.pipe_names.index(found[0]) :]
         self.labels = self.component.labels
-        self.calibration = (1.0, 0.0)
+        self.calibration = UNCALIBRATED
         self.name = "/".join(Path(model).resolve().parts[-2:]) if Path(model).exists() else model
         folder = self.nlp.path
         self.checksum = sha256(*sorted(p for p in folder.rglob("*") if p.is_file()))

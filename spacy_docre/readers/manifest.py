@@ -17,12 +17,14 @@ class Manifest:
     """settings: what the shards were made from and how (plain data): teachers, inputs, …
     labels: the teachers' relation labels
     shards: file, n_docs, n_pairs and sha256 of each finished shard
+    calibration: scale and offset of each teacher's margins, by name
     """
 
     settings: dict[str, Any]
     labels: list[str]
     shards: list[dict[str, Any]] = field(default_factory=list)
     complete: bool = False
+    calibration: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def n_docs(self) -> int:
@@ -49,7 +51,9 @@ def read_manifest(folder: Path) -> Manifest | None:
         stored = json.loads(path.read_text(encoding="utf8"))
         if stored.pop("format") != FORMAT:
             raise ValueError("unknown format")
-        return Manifest(**stored)
+        manifest = Manifest(**stored)
+        manifest.calibration = {name: (scale, offset) for name, (scale, offset) in manifest.calibration.items()}
+        return manifest
     except (ValueError, KeyError, TypeError, AttributeError) as err:
         raise ValueError(Errors.E112.format(path=path, reason=err)) from err
 

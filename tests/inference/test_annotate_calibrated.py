@@ -184,7 +184,7 @@ def test_documents_that_can_not_calibrate_are_refused(models, source, tmp_path, 
     exit_code, text = run("annotate", *args)
     assert exit_code == 1
     assert f"docre-{code}" in text
-    assert not list(tmp_path.glob("out/*.spacy"))
+    assert not (tmp_path / "out").exists()
 
 
 SAID = re.compile(r"(first|second): probability σ\((-?\d+\.\d\d) · margin ([+-]\d+\.\d\d)\)")
@@ -226,3 +226,25 @@ def test_a_missing_file_is_said_before_anything_is_done(models, source, tmp_path
     assert "nodev.spacy" in text
     assert "does not exist" in plain(text)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_calibration_is_of_one_call_only(models, source, dev, tmp_path):
+    """A teacher in memory does not keep it."""
+    teacher = Teacher(str(models / "first"))
+    annotate([teacher], [source], tmp_path / "calibrated", calibrate_on=dev)
+    annotate([teacher], [source], tmp_path / "plain")
+    assert teacher.calibration == (1.0, 0.0)
+
+
+def test_a_failing_calibration_leaves_earlier_shards(models, source, dev, tmp_path):
+    output = tmp_path / "out"
+    run("annotate", models / "first", source, output, "--calibrate", dev)
+    before = {p.name: p.read_bytes() for p in output.iterdir()}
+    bad = make_doc()
+    set_relations(bad, [("0", "colleague", "2")], status="incomplete")
+    write_shard([bad], tmp_path / "bad.spacy")
+    exit_code, _ = run(
+        "annotate", models / "first", source, output, "--calibrate", tmp_path / "bad.spacy", "--overwrite"
+    )
+    assert exit_code == 1
+    assert {p.name: p.read_bytes() for p in output.iterdir()} == before
