@@ -78,7 +78,10 @@ def main() -> None:
 
 def run_once(args: argparse.Namespace, files: Path, name: str, block: dict[str, Any], seed: int) -> None:
     """Train and score, unless that has been done; then add it to the results."""
-    if str(seed) in read().get("runs", {}).get(args.setting, {}).get(name, {}):
+    if (
+        set(losses_report.FIGURES)
+        <= read().get("runs", {}).get(args.setting, {}).get(name, {}).get(str(seed), {}).keys()
+    ):
         return
     print(f"== {args.setting}, {name}, seed {seed}", flush=True)
     figures = train(args, files, block, seed)
