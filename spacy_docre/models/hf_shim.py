@@ -1,23 +1,29 @@
-"""The encoder's shim: autocast on any device, and windows in sub-batches when predicting."""
+"""The encoder's shim: autocast on any device, and windows in groups of similar length."""
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from spacy_transformers.data_classes import HFObjects
 from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import ArgsKwargs
+from torch import Tensor
+from torch.nn.functional import pad
 from transformers.file_utils import ModelOutput
 
 from ..layers.attention import FasterAttention
 from ..layers.precision import autocast
+
+MIN_FILL = 0.8  # windows shorter than this share of the longest beside them are encoded apart from it
 
 
 class PrecisionHFShim(HFShim):
     """spacy-transformers' shim, with two differences.
 
     The forward pass runs in `precision` and returns float32 (autocast around thinc code fails: numpy has
-    no bfloat16). In prediction, windows are encoded in sub-batches of at most `max_batch_pieces` word
-    pieces, each padded only to its own longest window.
+    no bfloat16). Windows are encoded in groups of similar length, each padded only to its own longest one; in
+    prediction a group has at most `max_batch_pieces` word pieces.
     """
 
     def __init__(self, model: HFObjects, *, precision: str, max_batch_pieces: int, **settings: Any) -> None:
@@ -29,43 +35,50 @@ class PrecisionHFShim(HFShim):
         # thinc enters a CUDA autocast of its own, switched off: ours has to be inside of it.
         forward = self._model.forward
 
-        def forward_in_precision(*args: Any, **kwargs: Any) -> Any:
-            with autocast(self.precision, self.device), FasterAttention():
-                return forward(*args, **kwargs)
+        def forward_in_groups(**kwargs: Any) -> ModelOutput:
+            return ModelOutput(last_hidden_state=self._encode(forward, kwargs, sys.maxsize))
 
-        self._model.forward = forward_in_precision
+        self._model.forward = forward_in_groups
         try:
-            output, backprop = super().begin_update(inputs)
+            return super().begin_update(inputs)
         finally:
             del self._model.forward
-        return ModelOutput(last_hidden_state=output.last_hidden_state.float()), backprop
 
     def predict(self, inputs: ArgsKwargs) -> ModelOutput:
         """-> last_hidden_state (n_windows, n_pieces, width), float32; zeros for padding"""
-        mask = inputs.kwargs["attention_mask"]
-        lengths = mask.sum(1).long()
-        n_windows, n_pieces = mask.shape
-        hidden: torch.Tensor | None = None
         self._model.eval()
-        with torch.no_grad(), autocast(self.precision, self.device), FasterAttention():
-            for rows in sub_batches(lengths, self.max_batch_pieces):
-                used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
-                columns = slice(int(used[0]), int(used[-1]) + 1)
-                kwargs = {name: x[rows, columns] for name, x in inputs.kwargs.items()}
-                part = self._model(**kwargs).last_hidden_state.float()
-                if hidden is None:
-                    hidden = part.new_zeros((n_windows, n_pieces, part.shape[-1]))
-                hidden[rows, columns] = part
+        with torch.no_grad():
+            hidden = self._encode(self._model, inputs.kwargs, self.max_batch_pieces)
         self._model.train()
         return ModelOutput(last_hidden_state=hidden)
 
+    def _encode(self, encoder: Callable[..., Any], kwargs: dict[str, Tensor], max_pieces: int) -> Tensor:
+        """kwargs (n_windows, n_pieces) each -> (n_windows, n_pieces, width), float32; zeros for padding"""
+        mask = kwargs["attention_mask"]
+        n_pieces = mask.shape[1]
+        groups = group_by_length(mask.sum(1).long(), max_pieces)
+        parts = []
+        with autocast(self.precision, self.device), FasterAttention():
+            for rows in groups:
+                used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
+                first, end = int(used[0]), int(used[-1]) + 1
+                part = encoder(**{name: x[rows, first:end] for name, x in kwargs.items()})
+                parts.append(pad(part.last_hidden_state.float(), (0, 0, first, n_pieces - end)))
+        if len(groups) == 1:
+            order = groups[0]
+            return parts[0] if bool((order.diff() == 1).all()) else parts[0][torch.argsort(order)]
+        return torch.cat(parts)[torch.argsort(torch.cat(groups))]
 
-def sub_batches(lengths: torch.Tensor, max_pieces: int) -> list[torch.Tensor]:
-    """Windows by length, in groups of at most `max_pieces` word pieces with padding, or one window."""
+
+def group_by_length(lengths: Tensor, max_pieces: int) -> list[Tensor]:
+    """Windows in groups of similar length, the longest first, as indices. A group has at most `max_pieces` word pieces
+    with padding, or one window."""
     order = torch.argsort(lengths, descending=True, stable=True)
+    sizes = lengths[order].tolist()
     groups, start = [], 0
-    while start < len(order):
-        size = max(1, max_pieces // max(1, int(lengths[order[start]])))
-        groups.append(order[start : start + size])
-        start += size
-    return groups
+    for i, size in enumerate(sizes):
+        longest = sizes[start]
+        if i > start and (size < MIN_FILL * longest or (i + 1 - start) * longest > max_pieces):
+            groups.append(order[start:i])
+            start = i
+    return [*groups, order[start:]]
