@@ -1,9 +1,12 @@
 """Attention among the pairs of a document: each looks at those that share its head or its tail."""
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import Errors
 from .attention import attend
+
+MAX_CELLS = 32_000  # of a grid, worked on at once in prediction
 
 
 class LineAttention(nn.Module):
@@ -55,10 +58,28 @@ class AxialBlock(nn.Module):
 
     def forward(self, grid: Tensor, mask: Tensor | None) -> Tensor:
         """grid (n_docs, n_entities, n_entities, width), mask (n_docs, n_entities) -> like grid"""
+        if not (self.training or torch.is_grad_enabled()):
+            return self.in_chunks(grid, mask)
         normed = self.norm(grid)
         columns = self.columns(normed.transpose(1, 2), mask).transpose(1, 2)
         grid = grid + self.dropout(self.rows(normed, mask) + columns)
         return grid + self.dropout(self.feed_forward(grid))
+
+    def in_chunks(self, grid: Tensor, mask: Tensor | None) -> Tensor:
+        """The same for prediction, some lines at a time: two arrays like the grid are in memory, and little else."""
+        n_docs, n_entities = grid.shape[:2]
+        n_lines = max(1, MAX_CELLS // (n_docs * n_entities))
+        chunks = [slice(i, i + n_lines) for i in range(0, n_entities, n_lines)]
+        mixed = torch.empty_like(grid)
+        for lines in chunks:
+            mixed[:, lines] = self.rows(self.norm(grid[:, lines]), mask)
+        for lines in chunks:
+            columns = self.norm(grid[:, :, lines]).transpose(1, 2)
+            mixed[:, :, lines] += self.columns(columns, mask).transpose(1, 2)
+        mixed += grid
+        for lines in chunks:
+            mixed[:, lines] += self.feed_forward(mixed[:, lines])
+        return mixed
 
 
 class AxialAttention(nn.Module):

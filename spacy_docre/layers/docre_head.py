@@ -11,6 +11,8 @@ from .localised_context import EntityAttention, pair_attention
 from .pooling import entity_weights, logsumexp_pool, span_weights
 from .precision import autocast
 
+MAX_FOCUS = 8_000_000  # attention of pairs to tokens that is in memory at once: 32 MB
+
 
 @dataclass(frozen=True)
 class GridTensors:
@@ -102,11 +104,16 @@ class DocREHead(nn.Module):
         n_entities = grid.entity_mask.shape[1]
         if self.axial is not None and n_entities <= self.max_entities_for_axial:
             features = self.axial(features, grid.entity_mask)
-        pairs = features[grid.pair_doc, grid.pair_head, grid.pair_tail]  # (n_pairs, hidden_width)
-        logits = self.classifier(self.norm(pairs)).float()
+        rows = range(0, max(1, len(grid.pair_doc)), self.max_pair_batch)
+        logits = torch.cat([self.classify(features, grid, slice(i, i + self.max_pair_batch)) for i in rows])
         if not self.learned_threshold:
             logits = torch.cat([logits.new_zeros((len(logits), 1)), logits], dim=1)
         return logits
+
+    def classify(self, features: Tensor, grid: GridTensors, rows: slice) -> Tensor:
+        """Logits of some pairs of the grid (n_rows, n_labels + learned_threshold)"""
+        pairs = features[grid.pair_doc[rows], grid.pair_head[rows], grid.pair_tail[rows]]  # (n_rows, hidden_width)
+        return self.classifier(self.norm(pairs)).float()
 
     def pair_features(self, tokens: Tensor, grid: GridTensors, recompute: bool = False) -> Tensor:
         """-> (n_docs, n_entities, n_entities, hidden_width), for every cell, the diagonal too"""
@@ -117,13 +124,19 @@ class DocREHead(nn.Module):
         own = self.entity_part(self.dropout(entities)).float()  # (n_docs, n_entities, 2 · hidden_width)
         context = self.context_part(self.dropout(padded))  # (n_docs, n_tokens, 2 · hidden_width)
         n_docs, n_entities = grid.entity_mask.shape
-        n_rows = max(1, self.max_pair_batch // (n_docs * n_entities))
+        n_cells = n_docs * n_entities
+        n_rows = max(1, min(self.max_pair_batch // n_cells, MAX_FOCUS // (n_cells * padded.shape[1])))
         chunks = []
+        whole = None if torch.is_grad_enabled() else own.new_empty((n_docs, n_entities, n_entities, own.shape[-1] // 2))
         for i in range(0, n_entities, n_rows):
             rows = slice(i, i + n_rows)
             args = (own[:, rows], attention[:, :, rows], own, attention, context, grid.distance_bucket[:, rows])
-            chunks.append(self._run(self.row_features, *args, recompute=recompute))
-        return torch.cat(chunks, dim=1)
+            features = self._run(self.row_features, *args, recompute=recompute)
+            if whole is None:
+                chunks.append(features)
+            else:
+                whole[:, rows] = features
+        return torch.cat(chunks, dim=1) if whole is None else whole
 
     def read_entities(self, padded: Tensor, token_mask: Tensor, grid: GridTensors) -> tuple[Tensor, Tensor]:
         """Entity vectors with their types (n_docs, n_entities, token_width + type_width), and

@@ -57,17 +57,20 @@ class PrecisionHFShim(HFShim):
         mask = kwargs["attention_mask"]
         n_pieces = mask.shape[1]
         groups = group_by_length(mask.sum(1).long(), max_pieces)
-        parts = []
-        with autocast(self.precision, self.device), FasterAttention():
-            for rows in groups:
-                used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
-                first, end = int(used[0]), int(used[-1]) + 1
-                part = encoder(**{name: x[rows, first:end] for name, x in kwargs.items()})
-                parts.append(pad(part.last_hidden_state.float(), (0, 0, first, n_pieces - end)))
-        if len(groups) == 1:
-            order = groups[0]
-            return parts[0] if bool((order.diff() == 1).all()) else parts[0][torch.argsort(order)]
-        return torch.cat(parts)[torch.argsort(torch.cat(groups))]
+        parts: list[Tensor] = []
+        hidden: Tensor | None = None
+        for rows in groups:
+            used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
+            first, end = int(used[0]), int(used[-1]) + 1
+            with autocast(self.precision, self.device), FasterAttention():
+                part = encoder(**{name: x[rows, first:end] for name, x in kwargs.items()}).last_hidden_state.float()
+            if torch.is_grad_enabled():
+                parts.append(pad(part, (0, 0, first, n_pieces - end)))
+                continue
+            if hidden is None:
+                hidden = part.new_zeros((*mask.shape, part.shape[-1]))
+            hidden[rows, first:end] = part
+        return torch.cat(parts)[torch.argsort(torch.cat(groups))] if hidden is None else hidden
 
 
 def group_by_length(lengths: Tensor, max_pieces: int) -> list[Tensor]:

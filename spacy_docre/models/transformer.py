@@ -30,7 +30,7 @@ def build_transformer_model_v1(
     tokenizer_config: dict[str, Any] = {},
     transformer_config: dict[str, Any] = {},
     precision: str = "float32",
-    max_batch_pieces: int = 8192,
+    max_batch_pieces: int = 4096,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """A pretrained encoder for the `transformer` component.
 
@@ -96,7 +96,7 @@ def build_tok2vec_transformer_v1(
     transformer_config: dict[str, Any] = {},
     grad_factor: float = 1.0,
     precision: str = "float32",
-    max_batch_pieces: int = 8192,
+    max_batch_pieces: int = 4096,
 ) -> Model[list[Doc], list[Floats2d]]:
     """The same encoder inside one component, shared with no other; also what `nlp.replace_listeners` makes."""
     encoder = build_transformer_model_v1(
