@@ -18,8 +18,13 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     query (…, n_heads, n_queries, width), key and value (…, n_heads, n_keys, width), mask broadcasts to
     (…, n_heads, n_queries, n_keys): False leaves a key out, or a number is added -> like query
     """
-    if not _plain_is_faster(query, key):
-        return scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    if _plain_is_faster(query, key):
+        return attend_plainly(query, key, value, mask)
+    return scaled_dot_product_attention(query, key, value, attn_mask=mask)
+
+
+def attend_plainly(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The same as a product, a softmax and a product, with all scores in memory."""
     scores = torch.matmul(query / math.sqrt(query.shape[-1]), key.transpose(-1, -2))
     if mask is not None:
         scores = scores + _to_bias(mask, scores.dtype)
@@ -49,6 +54,7 @@ def _to_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _plain_is_faster(query: Tensor, key: Tensor) -> bool:
-    """torch's fused kernel on CPU makes little of bfloat16, and its backward pass is slow there."""
+    """In bfloat16 on CPU the backward pass of torch's fused kernel is slow; forward alone they are alike."""
     n_scores = query.numel() // max(query.shape[-1], 1) * key.shape[-2]
-    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and n_scores <= MAX_SCORES
+    slow = query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled()
+    return slow and n_scores <= MAX_SCORES
