@@ -44,7 +44,10 @@ setup(
         ],
     },
     entry_points={
-        "spacy_factories": ["docre_relations = spacy_docre.pipeline.docre_relations:make_docre_relations"],
+        "spacy_factories": [
+            "docre_entities = spacy_docre.pipeline.docre_entities:make_docre_entities",
+            "docre_relations = spacy_docre.pipeline.docre_relations:make_docre_relations",
+        ],
         "spacy_cli": ["docre = spacy_docre.cli:setup"],
         "spacy_architectures": registered(
             **{
@@ -83,7 +86,14 @@ setup(
             count_steps="training.callbacks:create_count_steps_v1",
         ),
         "thinc_optimizers": registered(AdamW="training.adamw:create_adamw_v1"),
-        "spacy_misc": registered(MixedTargets="features.targets:create_mixed_targets_v1"),
+        "spacy_misc": registered(
+            AliasGrouper="grouping.aliases:build_alias_grouper_v1",
+            CoreferenceGrouper="grouping.coreference:build_coreference_grouper_v1",
+            KnowledgeBaseGrouper="grouping.names:build_knowledge_base_grouper_v1",
+            MixedTargets="features.targets:create_mixed_targets_v1",
+            NameGrouper="grouping.names:build_name_grouper_v1",
+            OntoNotesTypes="pipeline.docre_entities:create_ontonotes_types_v1",
+        ),
         "spacy_readers": registered(
             Corpus="readers.corpus:create_corpus_v1", TeacherLabels="readers.manifest:create_teacher_labels_v1"
         ),

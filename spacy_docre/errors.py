@@ -225,6 +225,11 @@ class Errors(metaclass=_Messages):
         "Calibration of {teacher} gives a scale of {scale:.2f}: higher margins of it do not mean that more holds. "
         "Train it first, or take documents with the labels and entities that it knows."
     )
+    E131 = (
+        "{name} takes its mentions from doc.spans[{key!r}], which a document does not have; it has: {found}. Put the "
+        "component that finds mentions before {name}, or set spans_key (null takes doc.ents)."
+    )
+    E130 = "Scoring clusters needs scipy: pip install scipy, or spacy-docre[evaluate]."
     E128 = "Calibration needs documents with relations whose labels the teacher knows, found none."
 
     # Reports

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 RANKS = {
     "errors": 0, "types": 0, "masking": 0,
     "annotations": 1, "label_files": 1,
-    "readers": 2, "features": 2, "scoring": 2,
+    "readers": 2, "features": 2, "scoring": 2, "grouping": 2,
     "layers": 3, "losses": 3,
     "models": 4, "training": 4,
     "pipeline": 5,
