@@ -283,3 +283,7 @@ class Warnings(metaclass=_Messages):
         "Sum has losses that start or end at a step, but nobody counts steps, so it stays at step 0. Add "
         '[training.before_update] @callbacks = "spacy-docre.count_steps.v1", or call loss.set_step(step).'
     )
+    W013 = (
+        "Entities of a type that the training data did not have: {found}; it had {known}. Relations of such entities "
+        "are hardly found. Give docre_entities, before docre_relations, a type_map from one to the other."
+    )

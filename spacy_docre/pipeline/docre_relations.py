@@ -36,7 +36,7 @@ from .batching import MAX_CELLS, batch_by_cost, single_thread_in_workers
 from .config import SCORE_WEIGHTS, default_config
 from .decoding import DocPrediction, decode, make_prediction
 from .distilling import Distillable
-from .survey import survey
+from .survey import survey, warn_of_strange_types
 
 
 @Language.factory(
@@ -139,7 +139,7 @@ class DocRERelations(Distillable):
     @property
     def counts(self) -> Counter[str]:
         """What was seen and could not be used, since the model was loaded: tokens and mentions without
-        a vector, documents without axial attention."""
+        a vector, documents without axial attention, entities of types that are new."""
         return self.model.attrs["vector_check"].counts
 
     def add_label(self, label: str) -> int:
@@ -159,6 +159,7 @@ class DocRERelations(Distillable):
         docs = list(docs)
         threshold = self.loss.decision_margin + self.threshold_offset
         entities = [entities_or_ents(doc) for doc in docs]
+        warn_of_strange_types(entities, self.cfg.get("types", ()), self.counts)
         predictions = []
         for found, logits in zip(entities, self.predict_logits(docs, [len(e) for e in entities])):
             margins = logits[:, 1:] - logits[:, :1]  # (n_pairs, n_labels)
@@ -283,6 +284,7 @@ class DocRERelations(Distillable):
             found.statuses, taught=found.n_taught > 0, objective=self.distillation is not None
         ):
             raise ValueError(Errors.E062.format(name=self.name, found=found, mode=self.targets.mode))
+        self.cfg["types"] = sorted(found.types)
         self.loss.bind(self.labels)
         self.model.set_dim("nO", 1 + len(self.labels), force=True)
         self.model.initialize(X=found.sample)

@@ -1,13 +1,15 @@
-"""What the training data holds, seen once before training."""
+"""What the training data holds, seen once before training, and what it did not hold, met in prediction."""
 
+import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotations import get_label_status, get_soft_labels, get_triples
+from ..annotations import Entity, get_entities, get_label_status, get_soft_labels, get_triples
+from ..errors import Warnings
 
 N_SAMPLE = 10
 
@@ -15,12 +17,13 @@ N_SAMPLE = 10
 @dataclass
 class Survey:
     """sample: the first documents; statuses: documents by label status; n_taught: documents with soft labels
-    relation_labels: of the documents' own relations; teacher_labels: that all teachers know
+    relation_labels: of the documents' own relations; teacher_labels: that all teachers know; types: of entities
     """
 
     sample: list[Doc] = field(default_factory=list)
     relation_labels: set[str] = field(default_factory=set)
     teacher_labels: set[str] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
     statuses: Counter[str] = field(default_factory=Counter)
     n_taught: int = 0
 
@@ -43,6 +46,22 @@ def survey(examples: Iterable[Example]) -> Survey:
         for soft in soft_labels:
             known = set(soft.labels)
             found.teacher_labels = found.teacher_labels & known if found.teacher_labels else known
+        found.types.update(e.label for e in get_entities(example.reference))
         found.statuses[get_label_status(example.reference)] += 1
         found.n_taught += bool(soft_labels)
     return found
+
+
+def warn_of_strange_types(entities: Iterable[Sequence[Entity]], known: Sequence[str], counts: Counter[str]) -> None:
+    """Entity types that the training data did not have, "type X" in counts: each is warned about once.
+
+    Nothing is said if nothing is known of the training data's types.
+    """
+    if not known:
+        return
+    strange = Counter(e.label for doc in entities for e in doc if e.label not in known)
+    new = sorted(x for x in strange if not counts[f"type {x}"])
+    counts.update({f"type {x}": n for x, n in strange.items()})
+    if new:
+        found = ", ".join(x or "none" for x in new)
+        warnings.warn(Warnings.W013.format(found=found, known=", ".join(known)), stacklevel=4)
