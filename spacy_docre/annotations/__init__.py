@@ -3,6 +3,7 @@
 from .align import char_offsets, copy_mentions
 from .entities import (
     MENTIONS_KEY,
+    NOT_LINKED,
     copy_span,
     entities_or_ents,
     get_entities,
@@ -39,6 +40,7 @@ __all__ = [
     "INCOMPLETE",
     "MENTIONS_KEY",
     "NONE",
+    "NOT_LINKED",
     "RELATIONS_KEY",
     "STATUSES",
     "TEACHERS_KEY",

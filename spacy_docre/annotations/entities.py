@@ -9,6 +9,7 @@ from ..errors import Errors
 from .views import Entity
 
 MENTIONS_KEY = "docre_mentions"
+NOT_LINKED = ("", "NIL")  # "NIL" is what spaCy's entity linker writes for "not found"
 
 
 def has_mentions(doc: Doc) -> bool:
@@ -32,7 +33,7 @@ def get_entities(doc: Doc) -> tuple[Entity, ...]:
 def make_entity(id_: str, mentions: Sequence[Span]) -> Entity:
     label = Counter(m.label_ for m in mentions).most_common(1)[0][0]
     name = max((m.text for m in mentions), key=len)
-    kb_id = next((m.kb_id_ for m in mentions if m.kb_id_), "")
+    kb_id = next((m.kb_id_ for m in mentions if m.kb_id_ not in NOT_LINKED), "")
     return Entity(id=id_, label=label, mentions=tuple(mentions), name=name, kb_id=kb_id)
 
 
@@ -83,7 +84,7 @@ def group_by_name(spans: Iterable[Span]) -> list[list[Span]]:
     """Group mentions with the same knowledge-base id, or else the same text and type."""
     groups: dict[tuple[str, ...], list[Span]] = {}
     for span in spans:
-        linked = span.kb_id_ not in ("", "NIL")  # what spaCy's entity linker writes for "not found"
+        linked = span.kb_id_ not in NOT_LINKED
         key = ("kb_id", span.kb_id_) if linked else ("name", span.text, span.label_)
         groups.setdefault(key, []).append(span)
     return list(groups.values())

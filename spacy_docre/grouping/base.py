@@ -5,7 +5,7 @@ from typing import Protocol
 
 from spacy.tokens import Doc, Span
 
-NOT_FOUND = ("", "NIL")  # "NIL" is what spaCy's entity linker writes for "not found"
+from ..annotations import NOT_LINKED
 
 
 class EntityGrouper(Protocol):
@@ -18,7 +18,7 @@ def group_mentions(doc: Doc, mentions: Sequence[Span], groupers: Iterable[Entity
 
     The links of the first grouper come first. A link that would put two knowledge-base ids into one entity is left out.
     """
-    clusters = Clusters([m.kb_id_ if m.kb_id_ not in NOT_FOUND else "" for m in mentions])
+    clusters = Clusters(["" if m.kb_id_ in NOT_LINKED else m.kb_id_ for m in mentions])
     for grouper in groupers:
         for first, second in grouper(doc, mentions):
             clusters.join(first, second)

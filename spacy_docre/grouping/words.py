@@ -21,7 +21,7 @@ class NameWords:
     articles: frozenset[str] = frozenset()
     titles: frozenset[str] = frozenset()
     company_forms: frozenset[str] = frozenset()
-    small: frozenset[str] = frozenset()  # left out of acronyms
+    small: frozenset[str] = frozenset()  # prepositions, articles, conjunctions: left out of acronyms
     possessives: tuple[str, ...] = ()
     same: Mapping[str, str] = field(default_factory=dict)
 
@@ -34,7 +34,7 @@ ANY_LANGUAGE = NameWords(
 SYNONYMS = """
 us united+states, usa united+states, united+states+of+america united+states, america united+states,
 uk united+kingdom, great+britain united+kingdom, britain united+kingdom, ussr soviet+union, eu european+union,
-un united+nations, prc china, people+'s+republic+of+china china, uae united+arab+emirates, holland netherlands
+un united+nations, prc china, people's+republic+of+china china, uae united+arab+emirates, holland netherlands
 """
 
 
@@ -54,7 +54,7 @@ ENGLISH = NameWords(
     ),
     company_forms=ANY_LANGUAGE.company_forms | frozenset("corporation company incorporated limited".split()),
     small=frozenset("of the and for in on at to a an &".split()),
-    possessives=("'s", "’s", "'", "’"),
+    possessives=("'s", "'"),
     same=table(SYNONYMS),
 )
 WORDS = {"en": ENGLISH}

@@ -46,7 +46,7 @@ def make_docre_entities(
 ) -> "DocREEntities":
     """Put the mentions of a document into entities.
 
-    groupers: who says which mentions are the same, by name; the first is believed first.
+    groupers: who says which mentions are the same, by name; the first is believed first, null leaves one out.
     spans_key: span group with the mentions, doc.spans[spans_key]; None takes doc.ents.
     type_map: mention type to entity type, for a relation model that knows others; null leaves mentions out.
     overwrite: whether entities that a document has already are replaced.
@@ -59,13 +59,13 @@ class DocREEntities(Pipe):
         self,
         name: str = "docre_entities",
         *,
-        groupers: Mapping[str, EntityGrouper],
+        groupers: Mapping[str, EntityGrouper | None],
         spans_key: str | None = None,
         type_map: Mapping[str, str | None] = {},
         overwrite: bool = False,
     ) -> None:
         self.name = name
-        self.groupers = dict(groupers)
+        self.groupers = {name: grouper for name, grouper in groupers.items() if grouper is not None}
         self.spans_key = spans_key
         self.type_map = dict(type_map)
         self.overwrite = overwrite
