@@ -221,10 +221,6 @@ class Errors(metaclass=_Messages):
         "Calibration needs completely labelled documents, found one whose labels are {status}: what nobody labelled "
         "there may hold all the same. Take dev documents (`spacy docre convert` without --labels-are)."
     )
-    E129 = (
-        "Calibration of {teacher} gives a scale of {scale:.2f}: higher margins of it do not mean that more holds. "
-        "Train it first, or take documents with the labels and entities that it knows."
-    )
     E131 = (
         "{name} takes its mentions from doc.spans[{key!r}], which a document does not have; it has: {found}. Put the "
         "component that finds mentions before {name}, or set spans_key (null takes doc.ents)."
@@ -286,4 +282,8 @@ class Warnings(metaclass=_Messages):
     W013 = (
         "Entities of a type that the training data did not have: {found}; it had {known}. Relations of such entities "
         "are hardly found. Give docre_entities, before docre_relations, a type_map from one to the other."
+    )
+    W014 = (
+        "Calibration of {teacher} gives a scale of {scale:.2f}: its higher margins do not mean that more holds. Its "
+        "probabilities are left as they are. Train it longer, or calibrate on documents with the labels that it knows."
     )

@@ -10,6 +10,7 @@ import pytest
 import srsly
 
 ROOT = Path(__file__).parent.parent
+FOLLOWS = {"compare": "all", "redocred-compare": "redocred"}
 
 
 def run(folder, *args):
@@ -81,15 +82,17 @@ def with_path(folder):
 
 
 def test_every_file_of_the_project_is_there():
-    """Dependencies are assets, configs, or what an earlier step of the same workflow makes; `compare` follows `all`."""
+    """Dependencies are assets, configs, users' folders, or what an earlier step makes, also of a workflow before."""
     project = srsly.read_yaml(ROOT / "project.yml")
     commands = {c["name"]: c for c in project["commands"]}
     for workflow, steps in project["workflows"].items():
-        before = project["workflows"]["all"] if workflow == "compare" else []
+        before = project["workflows"][FOLLOWS[workflow]] if workflow in FOLLOWS else []
         made = {path for name in before for path in commands[name]["outputs"]}
         for name in steps:
             for path in commands[name].get("deps", ()):
-                there = path in made or (ROOT / path).exists() or path.startswith("${vars.data_dir}")
+                there = (
+                    path in made or (ROOT / path).exists() or path.startswith(("${vars.data_dir}", "${vars.more_dir}"))
+                )
                 assert there, f"{name}: {path}"
             made.update(commands[name]["outputs"])
     assert set(commands) == {name for steps in project["workflows"].values() for name in steps}

@@ -1,5 +1,6 @@
 """Probabilities that are right on labelled documents: Platt scaling of a teacher's margins."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
@@ -8,9 +9,9 @@ from numpy.typing import NDArray
 from spacy.training import Example
 
 from ..annotations import COMPLETE, get_label_status
-from ..errors import Errors
+from ..errors import Errors, Warnings
 from ..features.targets import positive_cells, reference_ids
-from .teacher import Teacher
+from .teacher import UNCALIBRATED, Teacher
 
 EDGES = np.linspace(-40, 40, 8001)  # margins are counted in bins, so memory does not grow with the documents
 CENTRES = (EDGES[1:] + EDGES[:-1]) / 2
@@ -23,8 +24,9 @@ def calibrate(teacher: Teacher, examples: Iterable[Example]) -> tuple[float, flo
 
     They should be completely labelled, and not be those that the teacher has learned from: on them it is too sure.
 
-    Raises ValueError if a document's labels are not complete, if there is no relation to learn from, or if higher
-    margins do not mean higher probabilities.
+    A teacher whose higher margins do not mean higher probabilities is left as it is, with a warning.
+
+    Raises ValueError if a document's labels are not complete, or if there is no relation to learn from.
     """
     index = {label: i for i, label in enumerate(teacher.labels)}
     counts = np.zeros((2, len(CENTRES)))  # cells that are false and true, by margin
@@ -42,7 +44,8 @@ def calibrate(teacher: Teacher, examples: Iterable[Example]) -> tuple[float, flo
         raise ValueError(Errors.E128)
     scale, offset = fit(counts)
     if scale <= 0:
-        raise ValueError(Errors.E129.format(teacher=teacher.name, scale=scale))
+        warnings.warn(Warnings.W014.format(teacher=teacher.name, scale=scale), stacklevel=2)
+        return UNCALIBRATED
     return scale, offset
 
 

@@ -267,3 +267,10 @@ def only_unknown():
 def test_without_a_relation_that_the_teacher_knows_there_is_nothing_to_learn(teacher, docs):
     with pytest.raises(ValueError, match="docre-E128"):
         calibrate(teacher, examples_of(teacher, docs))
+
+
+def test_a_teacher_that_says_the_opposite_is_left_as_it_is(teacher, monkeypatch):
+    straight = teacher.logits
+    monkeypatch.setattr(teacher, "logits", lambda docs: [-rows for rows in straight(docs)])
+    with pytest.warns(UserWarning, match=r"docre-W014.*scale of -"):
+        assert calibrate(teacher, examples_of(teacher, documents())) == (1.0, 0.0)
