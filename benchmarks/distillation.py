@@ -28,7 +28,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "full": {"limit": 0, "steps": 2000, "finetune_steps": 400},
 }
 RATES, FINETUNE_RATES = (2e-4, 1e-3), (1e-4, 5e-4)  # of encoder and head
-TRIED = ((3e-5, 1e-4), (1e-4, 5e-4), (2e-4, 1e-3))  # for fine-tuning the first student of the slice
+TRIED = ((1e-4, 5e-4, 400), (2e-4, 1e-3, 1000), (3e-5, 1e-4, 400))  # rates and steps, for the first student of `full`
 INPUTS = {  # source -> what `annotate` reads
     "incomplete": ["incomplete"],
     "wikidata": ["wikidata"],
@@ -118,13 +118,13 @@ def run_arm(args: argparse.Namespace, files: Path, name: str, settings: dict[str
 
 
 def tune(args: argparse.Namespace, files: Path) -> None:
-    """Fine-tune one student with every pair of rates."""
-    folder = files / "models" / "slice" / "soft-0"
-    for rates in TRIED:
-        name = f"{rates[0]:g} / {rates[1]:g}"
+    """Fine-tune one student with all rates and numbers of steps."""
+    folder = files / "models" / "full" / "distilled-0"
+    for encoder_rate, head_rate, steps in TRIED:
+        name = f"{encoder_rate:g} / {head_rate:g}, {steps} steps"
         if name not in read().get("tuning", {}):
-            print(f"== fine-tuning rates {name}", flush=True)
-            finetune(args, folder, 0, PARTS["slice"]["finetune_steps"], rates)
+            print(f"== fine-tuning {name}", flush=True)
+            finetune(args, folder, 0, steps, (encoder_rate, head_rate))
             figures = distillation_report.score(folder / "finetuned" / "model-last", args.work.resolve() / "corpus")
             add(args, ["tuning", name], figures)
 

@@ -64,7 +64,7 @@ def main(path: Path) -> None:
     print(f"{'':42}{''.join(f'{title:>8}' for title in FIGURES.values())}   seeds  against the teacher")
     print_row("teacher", teacher, teacher)
     for rates, figures in result.get("tuning", {}).items():
-        print_row(f"fine-tuned with rates {rates}", {"0": figures}, teacher)
+        print_row(f"fine-tuned at {rates}", {"0": figures}, teacher)
     for part, arms in result.get("runs", {}).items():
         for name, seeds in arms.items():
             for stage in ("pretrained", "finetuned"):
