@@ -225,7 +225,7 @@ class Errors(metaclass=_Messages):
         "{name} takes its mentions from doc.spans[{key!r}], which a document does not have; it has: {found}. Put the "
         "component that finds mentions before {name}, or set spans_key (null takes doc.ents)."
     )
-    E130 = "Scoring clusters needs scipy: pip install scipy, or spacy-docre[evaluate]."
+    E130 = "Scoring clusters needs scipy, which solves their best alignment: pip install scipy."
     E128 = "Calibration needs documents with relations whose labels the teacher knows, found none."
 
     # Reports
