@@ -25,9 +25,9 @@ from thinc.api import Config
 RESULT = RESULTS / "distillation.json"
 PARTS: dict[str, dict[str, Any]] = {
     "slice": {"limit": 1000, "steps": 250, "finetune_steps": 400},
-    "full": {"limit": 0, "steps": 2000, "finetune_steps": 400},
+    "full": {"limit": 0, "steps": 2000, "finetune_steps": 1000},
 }
-RATES, FINETUNE_RATES = (2e-4, 1e-3), (1e-4, 5e-4)  # of encoder and head
+RATES, FINETUNE_RATES = (2e-4, 1e-3), (2e-4, 1e-3)  # of encoder and head
 TRIED = ((1e-4, 5e-4, 400), (2e-4, 1e-3, 1000), (3e-5, 1e-4, 400))  # rates and steps, for the first student of `full`
 INPUTS = {  # source -> what `annotate` reads
     "incomplete": ["incomplete"],
