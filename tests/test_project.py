@@ -20,7 +20,11 @@ def run(folder, *args):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project")
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+def copy_project(folder):
+    """What `spacy project run` needs of a clone."""
     shutil.copy(ROOT / "project.yml", folder)
     for name in ("configs", "assets"):
         shutil.copytree(ROOT / name, folder / name)

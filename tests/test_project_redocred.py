@@ -9,17 +9,14 @@ from itertools import islice
 import pytest
 import srsly
 
-from .test_project import ROOT, run
+from .test_project import ROOT, copy_project, run
 
 FICTIONAL = ROOT / "assets" / "fictional"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("redocred")
-    shutil.copy(ROOT / "project.yml", folder)
-    for name in ("configs", "assets"):
-        shutil.copytree(ROOT / name, folder / name)
+    folder = copy_project(tmp_path_factory.mktemp("redocred"))
     shutil.copy(FICTIONAL / "rel_info.json", folder / "assets" / "wikidata_properties.json")
     (folder / "more").mkdir()
     with gzip.open(FICTIONAL / "distant.json.gz", "rt", encoding="utf8") as file_:

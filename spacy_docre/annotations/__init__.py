@@ -30,7 +30,7 @@ from .relations import (
     set_label_status,
     set_relations,
 )
-from .soft_labels import TEACHERS_KEY, SoftLabels, get_soft_labels, set_soft_labels
+from .soft_labels import TEACHERS_KEY, UNCALIBRATED, SoftLabels, get_soft_labels, set_soft_labels
 from .views import Entity, Relation
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "STATUSES",
     "TEACHERS_KEY",
     "TITLE_KEY",
+    "UNCALIBRATED",
     "Entity",
     "Relation",
     "SoftLabels",

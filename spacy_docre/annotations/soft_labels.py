@@ -12,6 +12,7 @@ from ..errors import Errors
 
 TEACHERS_KEY = "docre_teachers"
 LARGEST = float(np.finfo(np.float16).max)
+UNCALIBRATED = (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,15 @@ class SoftLabels:
     teacher: its name
     labels: its relation labels, in the order of the columns
     entity_ids: the document's entities as the teacher saw them, in its order (n_entities,)
-    logits: float16 (n_entities · (n_entities - 1), 1 + n_labels), row-major over pairs, column 0 the threshold
+    logits: (n_entities · (n_entities - 1), 1 + n_labels), row-major over pairs, column 0 the threshold; stored as float16
     calibration: scale and offset; a label's probability is σ(scale · margin + offset)
     """
 
     teacher: str
     labels: tuple[str, ...]
     entity_ids: tuple[str, ...]
-    logits: NDArray[np.float16]
-    calibration: tuple[float, float] = (1.0, 0.0)
+    logits: NDArray[np.floating[Any]]
+    calibration: tuple[float, float] = UNCALIBRATED
 
     def aligned(self, entity_ids: Sequence[str], labels: Sequence[str]) -> NDArray[np.float32]:
         """The logits in another order of entities and labels: (n_pairs, 1 + n_labels).
@@ -83,5 +84,5 @@ def _to_plain(soft: SoftLabels) -> dict[str, Any]:
 def _from_plain(stored: Mapping[str, Any]) -> SoftLabels:
     labels, ids = tuple(stored["labels"]), tuple(stored["entity_ids"])
     logits = np.frombuffer(stored["logits"], dtype="<f2").reshape(-1, 1 + len(labels))
-    scale, offset = stored.get("calibration", (1.0, 0.0))
+    scale, offset = stored.get("calibration", UNCALIBRATED)
     return SoftLabels(stored["teacher"], labels, ids, logits, (scale, offset))

@@ -6,20 +6,18 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotations import SoftLabels, get_entities, get_soft_labels, set_soft_labels
+from ..annotations import UNCALIBRATED, SoftLabels, get_entities, get_soft_labels, set_soft_labels
 from ..errors import Errors
 from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import MANIFEST, Manifest, read_manifest, sha256
 from ..readers.shards import find_shards, load_shard, write_shard
 from .calibration import calibrate
-from .teacher import UNCALIBRATED, Teacher
+from .teacher import Teacher
 
-LIMIT = float(np.finfo(np.float16).max)
 BATCH_SIZE = 32  # documents that are in memory with their hidden states
 
 
@@ -165,8 +163,7 @@ def add_soft_labels(teachers: Sequence[Teacher], examples: Sequence[Example]) ->
     for teacher in teachers:
         for example, logits in zip(examples, teacher.logits([eg.predicted for eg in examples])):
             ids = tuple(e.id for e in get_entities(example.predicted))
-            stored = np.clip(logits, -LIMIT, LIMIT).astype(np.float16)
-            soft = SoftLabels(teacher.name, teacher.labels, ids, stored, teacher.calibration)
+            soft = SoftLabels(teacher.name, teacher.labels, ids, logits, teacher.calibration)
             earlier = [s for s in get_soft_labels(example.reference) if s.teacher != teacher.name]
             set_soft_labels(example.reference, [*earlier, soft])
     return docs

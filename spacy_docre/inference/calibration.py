@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.training import Example
 
-from ..annotations import COMPLETE, get_label_status
+from ..annotations import COMPLETE, UNCALIBRATED, get_label_status
 from ..errors import Errors, Warnings
 from ..features.targets import positive_cells, reference_ids
-from .teacher import UNCALIBRATED, Teacher
+from .teacher import Teacher
 
 EDGES = np.linspace(-40, 40, 8001)  # margins are counted in bins, so memory does not grow with the documents
 CENTRES = (EDGES[1:] + EDGES[:-1]) / 2

@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.util import load_model
 
-from ..annotations import entities_or_ents
+from ..annotations import UNCALIBRATED, entities_or_ents
 from ..errors import Errors
 from ..pipeline.batching import MAX_CELLS, batch_by_cost
 from ..pipeline.docre_relations import DocRERelations
 from ..readers.manifest import sha256
 from ..readers.shards import without_hidden_states
-
-UNCALIBRATED = (1.0, 0.0)
 
 
 class Teacher:
