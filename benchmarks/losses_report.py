@@ -125,7 +125,7 @@ def draw(runs: dict[str, Any], path: Path) -> None:
             panel.errorbar(means, rows, xerr=deviations, fmt=marker, color=colour, label=FIGURES[key], markersize=6)
         panel.set(title=setting, xlabel="dev score", yticks=range(len(order)), yticklabels=order)
         panel.grid(axis="x", alpha=0.3)
-    panels[0][0].legend(loc="lower left")
+    panels[0][0].legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncol=3)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     print(f"\nDrawn: {path.name}")

@@ -22,7 +22,7 @@ class SoftLabels:
     teacher: its name
     labels: its relation labels, in the order of the columns
     entity_ids: the document's entities as the teacher saw them, in its order (n_entities,)
-    logits: (n_entities · (n_entities - 1), 1 + n_labels), row-major over pairs, column 0 the threshold; stored as float16
+    logits: (n_entities · (n_entities - 1), 1 + n_labels), row-major over pairs, column 0 the threshold; kept in float16
     calibration: scale and offset; a label's probability is σ(scale · margin + offset)
     """
 
