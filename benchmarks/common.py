@@ -55,6 +55,16 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
     temporary.replace(path)
 
 
+def in_process(script: str, case: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """One case of a benchmark in a fresh process, so that memory is its own: the JSON of the last line that
+    `python script --case CASE --option VALUE …` prints. Options that are None are left out."""
+    command = [sys.executable, script, "--case", json.dumps(case)]
+    given = {name: value for name, value in options.items() if value is not None}
+    command += [x for name, value in given.items() for x in (f"--{name.replace('_', '-')}", str(value))]
+    done = subprocess.run(command, check=True, cwd=ROOT / "benchmarks", stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def spacy(*args: Any) -> None:
     """Run `python -m spacy …`; a failure stops the benchmark."""
     command = [sys.executable, "-m", "spacy", *map(str, args)]

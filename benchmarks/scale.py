@@ -10,13 +10,11 @@ import argparse
 import json
 import random
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import RESULTS, ROOT, find_encoder, machine, write_result
+from common import RESULTS, find_encoder, in_process, machine, write_result
 from speed import clock, load_pipeline, make_example, peak_mb, predictor, trainer
 
 ENTITIES = {"predict": (5, 20, 50, 100, 200, 500), "train": (5, 20, 50, 100, 200)}  # in 1,000 words
@@ -64,15 +62,9 @@ def main() -> None:
 
 def take_turns(args: argparse.Namespace, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Medians over rounds; in each round every size runs once, in a fresh process."""
-    rounds = [[in_process(args, case) for case in cases] for _ in range(args.rounds)]
+    options = {"precision": args.precision, "gpu_id": args.gpu_id, "encoder": args.encoder}
+    rounds = [[in_process(__file__, case, **options) for case in cases] for _ in range(args.rounds)]
     return [{key: statistics.median(r[i][key] for r in rounds) for key in rounds[0][i]} for i in range(len(cases))]
-
-
-def in_process(args: argparse.Namespace, case: dict[str, Any]) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--case", json.dumps(case), "--precision", args.precision]
-    command += ["--gpu-id", str(args.gpu_id), *(["--encoder", args.encoder] if args.encoder else [])]
-    done = subprocess.run(command, check=True, cwd=ROOT / "benchmarks", stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(args: argparse.Namespace, *, axis: str, mode: str, words: int, entities: int) -> dict[str, Any]:

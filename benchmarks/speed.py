@@ -12,13 +12,12 @@ import json
 import random
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from common import RESULTS, ROOT, find_encoder, machine, write_result
+from common import RESULTS, ROOT, find_encoder, in_process, machine, write_result
 
 N_LABELS = 96
 SIZES = [(200, 20, 4), (200, 5, 4), (500, 60, 2), (1000, 200, 1)]  # words, entities, documents; headline first
@@ -54,13 +53,14 @@ def main() -> None:
         "machine": machine(),
         "cases": [],
     }
+    options = {"rounds": args.rounds, "gpu_id": args.gpu_id, "encoder": args.encoder}
     print(HEADER)
     for words, entities, docs in SIZES:
         for precision in args.precisions:
             case = {"words": words, "entities": entities, "docs": docs, "precision": precision}
             row = {
                 **case,
-                **{mode: in_process(args, {**case, "mode": mode}) for mode in ("train", "predict")},
+                **{mode: in_process(__file__, {**case, "mode": mode}, **options) for mode in ("train", "predict")},
             }
             result["cases"].append(row)
             write_result(RESULTS / f"{args.name}.json", result)
@@ -73,15 +73,6 @@ def table_row(row: dict[str, Any]) -> str:
         figures = row[mode]
         cells.append(f"{figures['ratio']:7.2f} {figures['docs_per_second']:7.1f} {figures['growth_mb']:6}")
     return " | ".join(cells)
-
-
-def in_process(args: argparse.Namespace, case: dict[str, Any]) -> dict[str, Any]:
-    """Run one case in a fresh process, so that memory is its own."""
-    command = [sys.executable, __file__, "--case", json.dumps(case)]
-    command += ["--rounds", str(args.rounds), "--gpu-id", str(args.gpu_id)]
-    command += ["--encoder", args.encoder] if args.encoder else []
-    done = subprocess.run(command, check=True, cwd=ROOT / "benchmarks", stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(
