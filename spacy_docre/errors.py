@@ -59,15 +59,17 @@ class Errors(metaclass=_Messages):
     )
     E029 = "{title!r}: the label {label!r} is not among the readable names given with --labels."
     E030 = "{path}: two labels have the name {name!r}, so names can't be turned back into labels."
-    E031 = (
-        "Can't tell what {path} is. Expected text (.txt), DocRED JSON (.json, .json.gz), or .spacy (a file or "
-        "a folder)."
-    )
     E033 = "Labels come from --distant or from --facts, not from both. Convert twice, or leave one out."
     E034 = (
         "Labels from --distant or --facts are a machine's, so their status is distant, not {status}. "
         "Leave --labels-are out."
     )
+    E035 = (
+        "Can't tell what to write to {path}. Expected a name that ends in .jsonl, .csv (one row for each relation) or "
+        ".spacy, or a folder for .spacy files."
+    )
+    E036 = "{path} would be of no use without texts: --no-text is for .jsonl and .csv."
+    E037 = "None of {n} documents could be processed, so nothing was written. The first: {place}: {problem}"
     E032 = "{path} is a folder, and a file was to be written. Name a file in it, or another one."
 
     # Model
@@ -192,7 +194,10 @@ class Errors(metaclass=_Messages):
         "Teachers {first!r} and {second!r} have different labels, so their logits can't stand beside each other: "
         "{labels}. Train them with the same labels."
     )
-    E116 = "{path} has content that is not soft labels: {found}. Choose a new or empty folder, or delete what is there."
+    E116 = (
+        "{path} has content that no earlier run has written: {found}. Choose a new or empty folder, or delete what is "
+        "there."
+    )
     E117 = (
         "{path} was begun differently. Changed: {changed}. Go on with what it was begun with, or start anew with "
         "--overwrite."

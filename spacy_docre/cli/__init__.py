@@ -2,7 +2,7 @@
 
 from spacy.cli._util import app as spacy_app
 
-from . import annotate, convert, embed_labels, encoder, evaluate, facts, priors, report, show  # noqa: F401
+from . import annotate, apply, convert, embed_labels, encoder, evaluate, facts, priors, report, show  # noqa: F401
 from .app import app
 
 

@@ -15,6 +15,7 @@ class CorpusError(ValueError):
     """Bad input, with its place: file, document, field."""
 
     def __init__(self, place: str, problem: str) -> None:
+        self.place, self.problem = place, problem
         super().__init__(Errors.E020.format(place=place, problem=problem))
 
 

@@ -1,0 +1,167 @@
+"""A pipeline over any number of documents: streamed, resumable, with bounded memory."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import raise_error
+
+from ..annotations import get_triples
+from ..errors import Errors
+from ..readers.documents import Input, find_inputs, read_inputs
+from ..readers.manifest import Manifest, sha256
+from ..readers.shards import whole_or_nothing, without_hidden_states
+from .outputs import (
+    Problem,
+    Processed,
+    join_files,
+    join_parts,
+    read_problems,
+    suffix_of_parts,
+    write_part,
+    write_problems,
+)
+from .resume import clear, find_earlier
+
+DOCS_PER_PART = 256
+
+
+@dataclass
+class Applied:
+    """What was done. problems: the place of each document that was left out, and why; listed_in: all of them."""
+
+    n_docs: int = 0
+    n_relations: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    listed_in: Path | None = None
+
+
+def apply(
+    nlp: Language,
+    data: Path,
+    output: Path,
+    *,
+    text_key: str = "text",
+    with_text: bool = True,
+    batch_size: int = 32,
+    n_process: int = 1,
+    overwrite: bool = False,
+    on_progress: Callable[[int], None] = lambda n_docs: None,
+) -> Applied:
+    """Write the relations of all documents of `data` (`read_inputs`) to `output`, in their order.
+
+    output: a .jsonl or .csv file, a .spacy file, or a folder of .spacy files (which needs no memory for all of them).
+    with_text: whether texts and evidence are written; names and places always are.
+    on_progress: called with the number of documents that are done, first with those of an earlier run.
+
+    Finished parts are kept in a folder beside the output until all are there, and a killed run goes on after them.
+    Documents that can't be read or processed are left out and told, beside the output too.
+
+    Raises ValueError for an unknown kind of output, if no document could be processed, or if parts are left of a run
+    with another pipeline, data or settings, unless told to overwrite; FileExistsError if the output is there.
+    """
+    suffix = suffix_of_parts(output)
+    if suffix == ".spacy" and not with_text:
+        raise ValueError(Errors.E036.format(path=output))
+    if (output.is_file() or (output.is_dir() and any(output.iterdir()))) and not overwrite:
+        raise FileExistsError(Errors.E023.format(path=output))
+    folder = output.parent / f".{output.name}.parts"
+    settings = describe(nlp, data, text_key=text_key, with_text=with_text, suffix=suffix)
+    manifest = find_earlier(folder, settings, overwrite=overwrite)
+    if manifest is None:
+        manifest = Manifest(settings, [])
+        clear(folder)
+        manifest.write(folder)
+    on_progress(manifest.n_docs)
+    inputs = islice(read_inputs(data, nlp, text_key=text_key), manifest.n_docs, None)
+    while part := list(islice(inputs, DOCS_PER_PART)):
+        docs, problems = process(nlp, part, batch_size=batch_size, n_process=n_process, on_progress=on_progress)
+        manifest.shards.append(finish_part(docs, problems, folder, len(manifest.shards), suffix, with_text=with_text))
+        manifest.write(folder)
+    return finish(manifest, folder, output, overwrite=overwrite)
+
+
+def process(
+    nlp: Language, inputs: Sequence[Input], *, batch_size: int, n_process: int, on_progress: Callable[[int], None]
+) -> tuple[Processed, list[Problem]]:
+    """The processed documents in order, and the place and problem of each one that failed.
+
+    A component that fails loses a batch: those documents are processed again, one by one.
+    """
+    done: dict[int, Doc] = {}
+    problems = {i: x.problem for i, x in enumerate(inputs) if x.doc is None}
+    on_progress(len(problems))
+    nlp.set_error_handler(leave_for_later)  # type: ignore[arg-type]
+    ready = ((x.doc, i) for i, x in enumerate(inputs) if x.doc is not None)
+    for doc, i in nlp.pipe(ready, as_tuples=True, batch_size=batch_size, n_process=n_process):
+        done[i] = without_hidden_states(doc)
+        on_progress(1)
+    nlp.set_error_handler(raise_error)
+    for i, doc in missing(inputs, done):
+        try:
+            done[i] = without_hidden_states(nlp(doc))
+        except Exception as err:  # of any component, also of other packages
+            problems[i] = f"{type(err).__name__}: {err}"
+        on_progress(1)
+    places = [x.place for x in inputs]
+    return [(places[i], done[i]) for i in sorted(done)], [(places[i], problems[i]) for i in sorted(problems)]
+
+
+def leave_for_later(name: str, component: Any, docs: list[Doc], error: Exception) -> None:
+    """spaCy's error handler for a batch in which a document fails: all of it is left out."""
+
+
+def missing(inputs: Sequence[Input], done: dict[int, Doc]) -> Iterator[tuple[int, Doc]]:
+    return ((i, x.doc) for i, x in enumerate(inputs) if x.doc is not None and i not in done)
+
+
+def finish_part(
+    docs: Processed, problems: list[Problem], folder: Path, number: int, suffix: str, *, with_text: bool
+) -> dict[str, Any]:
+    """Write one part, and what was left out of it, under temporary names, then rename them. Returns its entry."""
+    name = f"{number:05}{suffix}"
+    written = folder / f".{name}"
+    write_part(docs, written, with_text=with_text)
+    write_problems(problems, folder / problems_of(name))
+    written.replace(folder / name)
+    n_relations = sum(len(get_triples(doc)) for _, doc in docs)
+    return {"file": name, "n_docs": len(docs) + len(problems), "n_left_out": len(problems), "n_relations": n_relations}
+
+
+def finish(manifest: Manifest, folder: Path, output: Path, *, overwrite: bool) -> Applied:
+    """Join the parts, and remove them."""
+    files = [shard["file"] for shard in manifest.shards]
+    n_left_out, n_relations = (sum(shard[key] for shard in manifest.shards) for key in ("n_left_out", "n_relations"))
+    lists = [folder / problems_of(file) for file in files]
+    left_out = [row for path in lists for row in read_problems(path)]
+    if manifest.n_docs == n_left_out:
+        shutil.rmtree(folder)
+        place, problem = left_out[0] if left_out else ("nothing was found", "it is empty")
+        raise ValueError(Errors.E037.format(n=n_left_out, place=place, problem=problem))
+    with whole_or_nothing(output, overwrite=overwrite, replaces=("*.spacy",) if not output.suffix else ()) as tmp:
+        join_parts([folder / file for file in files], tmp)
+    listed_in = output.with_name(f"{output.name}.left_out.jsonl")
+    listed_in.unlink(missing_ok=True)
+    if left_out:
+        join_files(lists, listed_in)
+    shutil.rmtree(folder)
+    return Applied(manifest.n_docs - n_left_out, n_relations, left_out, listed_in if left_out else None)
+
+
+def problems_of(part: str) -> str:
+    return f"{Path(part).stem}.problems"
+
+
+def describe(nlp: Language, data: Path, **options: Any) -> dict[str, Any]:
+    """What the output is made from, for the manifest of its parts: files by name, size and time of the last change."""
+    listing = [(str(p.relative_to(data)), p.stat().st_size, p.stat().st_mtime_ns) for p in find_inputs(data)]
+    files = sorted(p for p in nlp.path.rglob("*") if p.is_file()) if nlp.path else []
+    model = {"name": nlp.path.name if nlp.path else "", "sha256": sha256(*files)}
+    inputs = {"file": data.name, "sha256": hashlib.sha256(repr(listing).encode("utf8", "replace")).hexdigest()}
+    return {"model": [model], "inputs": [inputs], **options}

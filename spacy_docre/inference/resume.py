@@ -1,0 +1,52 @@
+"""Long work, written part by part: a killed run goes on where it stopped, a different one is not mixed with it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import Errors
+from ..readers.manifest import MANIFEST, Manifest, read_manifest, sha256
+from ..readers.shards import find_shards
+
+
+def describe_files(paths: Sequence[Path]) -> list[dict[str, str]]:
+    return [{"file": p.name, "sha256": sha256(p)} for path in paths for p in find_shards(path)]
+
+
+def find_earlier(output: Path, settings: dict[str, Any], *, overwrite: bool) -> Manifest | None:
+    """The manifest of an earlier run that did the same; None where work begins anew. Nothing is written here."""
+    earlier = read_manifest(output) if output.is_dir() else None
+    content = sorted(p.name for p in output.iterdir()) if output.is_dir() else []
+    if output.is_file() or (content and earlier is None and set(content) != {f".{MANIFEST}"}):
+        raise FileExistsError(Errors.E116.format(path=output, found=", ".join(content[:5]) or "a file"))
+    if earlier is None:
+        return None
+    if earlier.settings == settings:
+        if not earlier.missing(output):
+            return earlier
+        if not overwrite:
+            raise ValueError(Errors.E113.format(path=output, files=", ".join(earlier.missing(output)[:5])))
+    if not overwrite:
+        raise ValueError(Errors.E117.format(path=output, changed=", ".join(changes(earlier.settings, settings))))
+    return None
+
+
+def clear(output: Path) -> None:
+    """An empty folder, without the shards of an earlier run."""
+    (output / MANIFEST).unlink(missing_ok=True)
+    for shard in output.glob("*.spacy"):
+        shard.unlink()
+    output.mkdir(parents=True, exist_ok=True)
+
+
+def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """What is different, in words."""
+    files = ("teachers", "model", "inputs", "calibrate_on")
+    for key in files:
+        if before.get(key) != now.get(key):
+            old, new = (", ".join(x.get("name", x.get("file")) for x in s.get(key, [])) for s in (before, now))
+            same = " (the name is the same, the content is not)" * (old == new)
+            yield f"{key} {old or 'none'} → {new or 'none'}{same}"
+    for key in now.keys() - set(files):
+        if before.get(key) != now[key]:
+            yield f"{key} {before.get(key)} → {now[key]}"
