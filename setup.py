@@ -91,6 +91,7 @@ setup(
             CoreferenceGrouper="grouping.coreference:build_coreference_grouper_v1",
             KnowledgeBaseGrouper="grouping.names:build_knowledge_base_grouper_v1",
             MixedTargets="features.targets:create_mixed_targets_v1",
+            Schema="features.schema:create_schema_v1",
             NameGrouper="grouping.names:build_name_grouper_v1",
             OntoNotesTypes="pipeline.docre_entities:create_ontonotes_types_v1",
         ),

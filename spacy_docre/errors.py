@@ -230,6 +230,13 @@ class Errors(metaclass=_Messages):
         "{name} takes its mentions from doc.spans[{key!r}], which a document does not have; it has: {found}. Put the "
         "component that finds mentions before {name}, or set spans_key (null takes doc.ents)."
     )
+    E132 = (
+        "Calibration gives a scale of {scale:.2f}: higher margins do not mean that more holds. Train the pipeline "
+        "longer, or take documents with the labels that it knows."
+    )
+    E133 = "No threshold gives a precision of {wanted}: the highest on these documents is {highest:.3f}."
+    E134 = "{path} exists. Choose another folder for the pipeline, or pass --overwrite."
+    E135 = "{path} is there and is no pipeline, so it will not be replaced. Choose another folder, or delete it first."
     E130 = "Scoring clusters needs scipy, which solves their best alignment: pip install scipy."
     E128 = "Calibration needs documents with relations whose labels the teacher knows, found none."
 

@@ -2,7 +2,20 @@
 
 from spacy.cli._util import app as spacy_app
 
-from . import annotate, apply, convert, embed_labels, encoder, evaluate, facts, priors, report, show  # noqa: F401
+from . import (  # noqa: F401
+    annotate,
+    apply,
+    convert,
+    embed_labels,
+    encoder,
+    evaluate,
+    facts,
+    priors,
+    report,
+    schema,
+    show,
+    threshold,
+)
 from .app import app
 
 

@@ -53,10 +53,15 @@ def count_margins(
     margins: NDArray[np.float32], positive: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> NDArray[np.float64]:
     """How many cells of each bin are false and true: (2, n_bins)"""
-    bins = np.clip(np.digitize(margins, EDGES) - 1, 0, len(CENTRES) - 1)
+    bins = margin_bins(margins)
     true = np.zeros(margins.shape, dtype=bool)
     true[positive] = True
     return np.stack([np.bincount(bins[x], minlength=len(CENTRES)) for x in (~true, true)]).astype(float)
+
+
+def margin_bins(margins: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The bin that each margin is in; the first and the last one take what is beyond them."""
+    return np.clip(np.digitize(margins, EDGES) - 1, 0, len(CENTRES) - 1)
 
 
 def fit(counts: NDArray[np.float64], margins: Sequence[float] | NDArray[np.float64] = CENTRES) -> tuple[float, float]:

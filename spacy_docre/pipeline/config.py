@@ -2,6 +2,8 @@
 
 from thinc.api import Config
 
+from ..errors import Errors
+
 DEFAULT_CONFIG = """
 [docre_relations]
 threshold_offset = 0.0
@@ -10,6 +12,7 @@ relations_attr = "relations"
 distillation = null
 loss_weight = 1.0
 rdrop_alpha = 0.0
+schema = null
 
 [docre_relations.model]
 @architectures = "spacy-docre.DocRE.v1"
@@ -78,3 +81,10 @@ SCORE_WEIGHTS: dict[str, float | None] = {
 
 def default_config() -> dict:
     return Config().from_str(DEFAULT_CONFIG)["docre_relations"]
+
+
+def require_at_least(least: float, **settings: float) -> None:
+    """Raise ValueError for a setting that is less."""
+    for name, value in settings.items():
+        if value < least:
+            raise ValueError(Errors.E081.format(name=name, expected=f">= {least}", value=value))

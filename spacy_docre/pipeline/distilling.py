@@ -11,6 +11,7 @@ from thinc.api import Optimizer, set_dropout_rate, torch2xp, xp2torch
 from ..errors import Errors
 from ..losses.distillation import LogitMSE, Objective
 from ..types import PairLogits
+from .decisions import forget_decisions
 
 
 class Distillable(TrainablePipe):
@@ -25,6 +26,7 @@ class Distillable(TrainablePipe):
     def take_labels(self, labels: Sequence[str]) -> None:
         """Replace the labels, before weights with these labels are loaded: the old weights are of no use then."""
         self.cfg["labels"] = list(labels)
+        forget_decisions(self.cfg)
         for label in labels:
             self.vocab.strings.add(label)
         for layer in (self.model, self.model.get_ref("head")):

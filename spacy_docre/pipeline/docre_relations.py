@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -26,6 +25,7 @@ from ..annotations import (
 from ..errors import Errors
 from ..features.evidence import Evidence
 from ..features.pair_batch import PairBatch
+from ..features.schema import Schema
 from ..features.targets import MixedTargets
 from ..losses import MarginLoss
 from ..losses.distillation import Objective
@@ -33,8 +33,9 @@ from ..models.listening import waits_for_encoder
 from ..training.gradient import loss_and_gradient
 from ..types import PairLogits
 from .batching import MAX_CELLS, batch_by_cost, single_thread_in_workers
-from .config import SCORE_WEIGHTS, default_config
-from .decoding import DocPrediction, decode, make_prediction
+from .config import SCORE_WEIGHTS, default_config, require_at_least
+from .decisions import forget_decisions, make_decoder
+from .decoding import Decoder, DocPrediction
 from .distilling import Distillable
 from .survey import survey, warn_of_strange_types
 
@@ -58,6 +59,7 @@ def make_docre_relations(
     distillation: Objective | None,
     loss_weight: float,
     rdrop_alpha: float,
+    schema: Schema | None,
 ) -> "DocRERelations":
     """Find the relations between the entities of a document, across sentences.
 
@@ -70,6 +72,7 @@ def make_docre_relations(
     distillation: objective between the logits of teachers (spacy docre annotate) and those of this model.
     loss_weight: weight of `loss` beside it.
     rdrop_alpha: R-Drop (Liang et al. 2021): the head runs twice, and this is the weight of how far the two are apart.
+    schema: rules for which relations there can be (spacy-docre.Schema.v1); None for none.
     """
     return DocRERelations(
         nlp.vocab,
@@ -84,6 +87,7 @@ def make_docre_relations(
         distillation=distillation,
         loss_weight=loss_weight,
         rdrop_alpha=rdrop_alpha,
+        schema=schema,
     )
 
 
@@ -103,14 +107,10 @@ class DocRERelations(Distillable):
         distillation: Objective | None = None,
         loss_weight: float = 1.0,
         rdrop_alpha: float = 0.0,
+        schema: Schema | None = None,
     ) -> None:
-        for setting, value, least in (
-            ("max_labels_per_pair", max_labels_per_pair, 1),
-            ("loss_weight", loss_weight, 0),
-            ("rdrop_alpha", rdrop_alpha, 0),
-        ):
-            if value < least:
-                raise ValueError(Errors.E081.format(name=setting, expected=f">= {least}", value=value))
+        require_at_least(1, max_labels_per_pair=max_labels_per_pair)
+        require_at_least(0, loss_weight=loss_weight, rdrop_alpha=rdrop_alpha)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -123,6 +123,7 @@ class DocRERelations(Distillable):
         self.distillation = distillation
         self.loss_weight = loss_weight
         self.rdrop_alpha = rdrop_alpha
+        self.schema = schema
         self.cfg: dict[str, Any] = {"labels": []}
         install_extensions(relations_attr)
         single_thread_in_workers()
@@ -142,6 +143,13 @@ class DocRERelations(Distillable):
         a vector, documents without axial attention, entities of types that are new."""
         return self.model.attrs["vector_check"].counts
 
+    @property
+    def decoder(self) -> Decoder:
+        """What makes relations of margins, by the present settings."""
+        if self.schema is not None and self.schema.path is not None and "schema" not in self.cfg:
+            self.cfg["schema"] = self.schema.read()  # of a pipeline that was trained without it
+        return make_decoder(self.loss, self.cfg, self.threshold_offset, self.max_labels_per_pair, self.schema)
+
     def add_label(self, label: str) -> int:
         """Add a relation label, before the model is initialised. Returns 1 if it is new, else 0."""
         if not isinstance(label, str) or not label:
@@ -157,16 +165,11 @@ class DocRERelations(Distillable):
     def predict(self, docs: Iterable[Doc]) -> list[DocPrediction]:
         """The relations of each document. Documents with fewer than two entities do not reach the model."""
         docs = list(docs)
-        threshold = self.loss.decision_margin + self.threshold_offset
         entities = [entities_or_ents(doc) for doc in docs]
         warn_of_strange_types(entities, self.cfg.get("types", ()), self.counts)
-        predictions = []
-        for found, logits in zip(entities, self.predict_logits(docs, [len(e) for e in entities])):
-            margins = logits[:, 1:] - logits[:, :1]  # (n_pairs, n_labels)
-            pairs, labels = decode(margins, threshold=threshold, max_labels=self.max_labels_per_pair)
-            scores = self.loss.probability(torch.from_numpy(margins[pairs, labels])).numpy()
-            predictions.append(make_prediction(found, pairs, labels, scores))
-        return predictions
+        logits = self.predict_logits(docs, [len(e) for e in entities])
+        decoder = self.decoder
+        return [decoder(found, rows) for found, rows in zip(entities, logits)]
 
     def predict_logits(self, docs: Sequence[Doc], n_entities: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
         """The logits of each document's ordered pairs: (n_pairs, 1 + n_labels), column 0 the threshold.
@@ -284,7 +287,10 @@ class DocRERelations(Distillable):
             found.statuses, taught=found.n_taught > 0, objective=self.distillation is not None
         ):
             raise ValueError(Errors.E062.format(name=self.name, found=found, mode=self.targets.mode))
+        forget_decisions(self.cfg)
         self.cfg["types"] = sorted(found.types)
+        if self.schema is not None:
+            self.cfg["schema"] = self.schema.read() or found.schema.rules()
         self.loss.bind(self.labels)
         self.model.set_dim("nO", 1 + len(self.labels), force=True)
         self.model.initialize(X=found.sample)

@@ -10,6 +10,7 @@ from spacy.training import Example
 
 from ..annotations import Entity, get_entities, get_label_status, get_soft_labels, get_triples
 from ..errors import Warnings
+from ..features.schema import SchemaCounts
 
 N_SAMPLE = 10
 
@@ -18,6 +19,7 @@ N_SAMPLE = 10
 class Survey:
     """sample: the first documents; statuses: documents by label status; n_taught: documents with soft labels
     relation_labels: of the documents' own relations; teacher_labels: that all teachers know; types: of entities
+    schema: which types relations are between, and what their inverses are
     """
 
     sample: list[Doc] = field(default_factory=list)
@@ -25,6 +27,7 @@ class Survey:
     teacher_labels: set[str] = field(default_factory=set)
     types: set[str] = field(default_factory=set)
     statuses: Counter[str] = field(default_factory=Counter)
+    schema: SchemaCounts = field(default_factory=SchemaCounts)
     n_taught: int = 0
 
     @property
@@ -46,6 +49,7 @@ def survey(examples: Iterable[Example]) -> Survey:
         for soft in soft_labels:
             known = set(soft.labels)
             found.teacher_labels = found.teacher_labels & known if found.teacher_labels else known
+        found.schema.add(example.reference)
         found.types.update(e.label for e in get_entities(example.reference))
         found.statuses[get_label_status(example.reference)] += 1
         found.n_taught += bool(soft_labels)

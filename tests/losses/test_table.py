@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pytest
 import torch
 from thinc.api import registry
@@ -198,7 +199,9 @@ def test_descent_ends_in_the_gold_labels(row, loss, margins, targets):
     for _ in range(300):
         margins = margins - row.rate * value_and_gradient(loss, margins, targets)[1]
     max_labels = 1 if row.finds == "highest" else N_LABELS
-    pairs, labels = decode(margins.numpy(), threshold=loss.decision_margin, max_labels=max_labels)
+    pairs, labels = decode(
+        margins.numpy(), thresholds=np.full(margins.shape[1], loss.decision_margin), max_labels=max_labels
+    )
     found, gold = set(zip(pairs, labels)), {tuple(cell) for cell in targets.nonzero().tolist()}
     if row.finds == "gold":
         assert found == gold

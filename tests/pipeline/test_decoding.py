@@ -10,7 +10,9 @@ from spacy_docre.pipeline.decoding import decode, make_prediction
 
 
 def cells(margins, threshold=0.0, max_labels=4) -> list[tuple[int, int]]:
-    pairs, labels = decode(np.array(margins), threshold=threshold, max_labels=max_labels)
+    pairs, labels = decode(
+        np.array(margins), thresholds=np.full(np.shape(margins)[-1], threshold), max_labels=max_labels
+    )
     return list(zip(pairs.tolist(), labels.tolist()))
 
 

@@ -1,0 +1,152 @@
+"""`python -m spacy docre threshold`: when to believe a pipeline."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import srsly
+import typer
+from wasabi import msg
+
+from ..errors import Errors
+from .app import app
+
+if TYPE_CHECKING:
+    from ..inference.thresholds import Thresholds
+
+
+@app.command("threshold")
+def threshold_cli(
+    model: str = typer.Argument(..., help="Pipeline: name or folder"),
+    data: Path = typer.Argument(
+        ..., help="Completely labelled documents that it was not trained on: .spacy file or folder", exists=True
+    ),
+    output: Path = typer.Argument(
+        ..., help="Folder for the pipeline with these thresholds and scores", file_okay=False
+    ),
+    precision: float | None = typer.Option(
+        None, "--precision", "-p", min=0.0, max=1.0, help="The lowest threshold with this precision; not: best F1"
+    ),
+    per_label: bool = typer.Option(True, "--per-label/--one-for-all", help="A threshold for each label, or one"),
+    shrinkage: float = typer.Option(
+        32.0, "--shrinkage", min=0.1, help="How strongly a label's threshold is drawn to the common one, in relations"
+    ),
+    plots: Path | None = typer.Option(
+        None, "--plots", help="Folder for a precision/recall curve, a reliability diagram and thresholds.json"
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", "-f", help="Replace a pipeline that is there"),
+    use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
+) -> None:
+    """Choose thresholds for the best F1, or for a wanted precision, and make scores the share that is right.
+
+    The scores after that are also checked on documents that were left out while choosing (five folds).
+    """
+    from spacy.cli._util import setup_gpu
+
+    setup_gpu(use_gpu)
+    try:
+        found = run(
+            model,
+            data,
+            output,
+            plots=plots,
+            overwrite=overwrite,
+            precision=precision,
+            per_label=per_label,
+            shrinkage=shrinkage,
+        )
+    except (ValueError, OSError, ImportError) as err:
+        msg.fail("Nothing was written", str(err))
+        sys.exit(1)
+    print_thresholds(found)
+    if plots is not None:
+        msg.good(f"Plots and thresholds: {plots}")
+    msg.good(f"Pipeline with these thresholds and scores: {output}")
+
+
+def run(model: str, data: Path, output: Path, *, plots: Path | None, overwrite: bool, **settings: Any) -> "Thresholds":
+    """Choose, and write the pipeline whole or not at all. Raises ValueError, OSError, and ImportError for plots."""
+    from tqdm import tqdm
+
+    from ..inference.annotate import count_docs, read_examples
+    from ..inference.teacher import Teacher
+    from ..inference.thresholds import choose_thresholds
+
+    check_output(output, overwrite=overwrite)
+    teacher = Teacher(model)
+    with tqdm(total=count_docs([data]), unit=" docs", disable=None, leave=False) as bar:
+        found = choose_thresholds(teacher, read_examples(teacher.nlp, [data]), on_progress=bar.update, **settings)
+    if plots is not None:
+        draw(found, plots)
+    found.store(teacher)
+    save_pipeline(teacher.nlp, output)
+    return found
+
+
+def draw(found: "Thresholds", folder: Path) -> None:
+    """Write precision_recall.png, reliability.png and thresholds.json. Raises ImportError without matplotlib."""
+    from ..visualise.calibration import draw_curve, draw_reliability
+
+    folder.mkdir(parents=True, exist_ok=True)
+    points = {"before": found.before, "now": found.after}
+    draw_curve(
+        found.curve,
+        {name: (s.precision, s.recall, s.f1) for name, s in points.items()},
+        folder / "precision_recall.png",
+    )
+    errors = {"before": found.error_before, "now": found.error_after}
+    draw_reliability(found.reliability, errors, folder / "reliability.png")
+    srsly.write_json(folder / "thresholds.json", summary(found))
+
+
+def check_output(output: Path, *, overwrite: bool) -> None:
+    """Raise ValueError unless there is nothing, or a pipeline that may be replaced."""
+    if output.exists() and any(output.iterdir()):
+        if not overwrite:
+            raise ValueError(Errors.E134.format(path=output))
+        if not (output / "meta.json").exists() or not (output / "config.cfg").exists():
+            raise ValueError(Errors.E135.format(path=output))
+
+
+def save_pipeline(nlp: Any, output: Path) -> None:
+    """Under a temporary name first; only then is what was there removed."""
+    import shutil
+    import tempfile
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as tmp:
+        nlp.to_disk(Path(tmp) / "new")
+        if output.exists():
+            output.replace(Path(tmp) / "old")
+        shutil.move(Path(tmp) / "new", output)
+
+
+def summary(found: "Thresholds") -> dict[str, Any]:
+    """All figures but the curve, as plain data."""
+    scores = {name: asdict(getattr(found, name)) for name in ("before", "after", "checked")}
+    return {
+        **scores,
+        "calibration_error": {"before": found.error_before, "checked": found.error_after},
+        "probability": found.cut,
+        "scale": found.scale,
+        "labels": {
+            label: {"threshold": float(found.margin(offset)), "offset": float(offset)}
+            for label, offset in zip(found.labels, found.offsets)
+        },
+    }
+
+
+def print_thresholds(found: "Thresholds") -> None:
+    rows = [
+        (name, *(f"{100 * x:.2f}" for x in (s.precision, s.recall, s.f1)), error)
+        for name, s, error in (
+            ("before", found.before, f"{found.error_before:.3f}"),
+            ("with these thresholds", found.after, ""),
+            ("on documents left out", found.checked, f"{found.error_after:.3f}"),
+        )
+    ]
+    msg.table(rows, header=("", "P", "R", "F1", "Score is off by"), aligns=("l", *"rrrr"), divider=True)
+    lowest, highest = (f(found.margin(found.offsets)) for f in (min, max))
+    margins = f"margins {lowest:+.2f} to {highest:+.2f}" if highest > lowest else f"margin {lowest:+.2f}"
+    msg.info(f"A relation is predicted where its probability is above {found.cut:.2f} ({margins})")

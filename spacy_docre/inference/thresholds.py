@@ -1,0 +1,268 @@
+"""When to believe a pipeline: thresholds and calibrated scores, from labelled documents.
+
+A label's probability is σ(scale · margin + offset), with one scale for all labels and an offset for each, which is
+drawn to the common one where there are few relations. A relation is predicted where this probability is above a cut, so
+one number trades precision for recall: the cut with the best F1, or the lowest one with a wanted precision.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.training import Example
+
+from ..annotations import COMPLETE, get_label_status, get_triples
+from ..errors import Errors
+from ..features.targets import positive_cells, reference_ids
+from .calibration import BATCH_SIZE, CENTRES, fit, margin_bins
+from .teacher import Teacher
+
+N_FOLDS = 5  # documents that thresholds are chosen on, and others that they are checked on
+Counts = NDArray[np.int64]  # (2, n_labels, n_bins): cells that are false and true, by margin
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """precision, recall and F1 at one cut"""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """cut: the probability above which a relation is predicted; scale, offset: of all labels; offsets (n_labels,)
+    before, after: scores with the old thresholds and with these; checked: of folds whose documents were not used
+    error_before, error_after: expected calibration error of predicted relations, after: of such folds
+    curve: precision and recall at each cut (2, n_cuts), highest cut first
+    reliability: by tenths of the probability, mean probability, share that is true, and relations: before and after
+    """
+
+    labels: tuple[str, ...]
+    cut: float
+    scale: float
+    offset: float
+    offsets: Floats
+    before: Scores
+    after: Scores
+    checked: Scores
+    error_before: float
+    error_after: float
+    curve: Floats
+    reliability: dict[str, Floats]
+
+    def margin(self, offset: float | Floats) -> Any:
+        """The margin at which the probability is the cut."""
+        return (np.log(self.cut / (1 - self.cut)) - offset) / self.scale
+
+    def store(self, teacher: Teacher) -> None:
+        """Let the pipeline predict with these thresholds and scores."""
+        component = teacher.component
+        common = float(self.margin(self.offset))
+        component.threshold_offset = common - component.loss.decision_margin
+        by_label = {x: float(t) - common for x, t in zip(self.labels, self.margin(self.offsets))}
+        component.cfg["label_offsets"] = by_label
+        offsets = dict(zip(self.labels, self.offsets.tolist()))
+        component.cfg["calibration"] = {"scale": self.scale, "offsets": offsets}
+        teacher.nlp.get_pipe_config(component.name)["threshold_offset"] = component.threshold_offset
+
+
+def choose_thresholds(
+    teacher: Teacher,
+    examples: Iterable[Example],
+    *,
+    precision: float | None = None,
+    shrinkage: float = 32.0,
+    per_label: bool = True,
+    on_progress: Callable[[int], None] = lambda n_docs: None,
+) -> Thresholds:
+    """Thresholds and calibration from completely labelled documents, which the pipeline has not been trained on.
+
+    precision: the lowest cut with at least this precision; None takes the cut with the best F1.
+    shrinkage: strength with which a label's offset is drawn to the common one, in relations.
+
+    Raises ValueError if a document's labels are not complete, if there is no relation to learn from, if higher margins
+    do not mean higher probabilities, or if the precision is not reached at any cut.
+    """
+    folds, n_gold = count_folds(teacher, examples, on_progress)
+    if not sum(c[1].sum() for c in folds):
+        raise ValueError(Errors.E128)
+    whole = np.sum(folds, axis=0)
+    strength = shrinkage if per_label else np.inf
+    scale, offset, offsets = fit_labels(whole, strength)
+    if scale <= 0:
+        raise ValueError(Errors.E132.format(scale=scale))
+    p = probabilities(scale, offsets)
+    cut, curve = choose_cut(whole, p, n_gold.sum(), precision)
+    old = predicted_before(teacher)
+    checked, error_after = check(folds, n_gold, strength, precision)
+    return Thresholds(
+        labels=teacher.labels,
+        cut=cut,
+        scale=scale,
+        offset=offset,
+        offsets=offsets,
+        before=score(whole, old, n_gold.sum()),
+        after=score(whole, p >= cut, n_gold.sum()),
+        checked=checked,
+        error_before=calibration_error(reliability(whole, old, probabilities_before(teacher))),
+        error_after=error_after,
+        curve=curve,
+        reliability={
+            "before": reliability(whole, old, probabilities_before(teacher)),
+            "now": reliability(whole, p >= cut, p),
+        },
+    )
+
+
+def count_folds(
+    teacher: Teacher, examples: Iterable[Example], on_progress: Callable[[int], None]
+) -> tuple[list[Counts], NDArray[np.int64]]:
+    """Cells by margin and label, in folds of documents, and each fold's relations, predictable or not."""
+    index = {label: i for i, label in enumerate(teacher.labels)}
+    folds = [np.zeros((2, len(teacher.labels), len(CENTRES)), dtype=np.int64) for _ in range(N_FOLDS)]
+    n_gold = np.zeros(N_FOLDS, dtype=np.int64)
+    n_docs = 0
+    stream = iter(examples)
+    while batch := list(islice(stream, BATCH_SIZE)):
+        for example, logits in zip(batch, teacher.logits([eg.predicted for eg in batch])):
+            status = get_label_status(example.reference)
+            if status != COMPLETE:
+                raise ValueError(Errors.E127.format(status=status))
+            cells = positive_cells(reference_ids(example.predicted, example.reference), example.reference, index)
+            add_cells(folds[n_docs % N_FOLDS], logits[:, 1:] - logits[:, :1], cells)
+            n_gold[n_docs % N_FOLDS] += len(set(get_triples(example.reference)))
+            n_docs += 1
+        on_progress(len(batch))
+    return folds, n_gold
+
+
+def add_cells(
+    counts: Counts, margins: NDArray[np.float32], positive: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> None:
+    """Count the cells of one document, in place. margins (n_pairs, n_labels)"""
+    true = np.zeros(margins.shape, dtype=bool)
+    true[positive] = True
+    _, n_labels, n_bins = counts.shape
+    place = (true * n_labels + np.arange(n_labels)) * n_bins + margin_bins(margins)
+    counts += np.bincount(place.ravel(), minlength=counts.size).reshape(counts.shape)
+
+
+def fit_labels(counts: Counts, shrinkage: float) -> tuple[float, float, Floats]:
+    """Scale and offset of all labels together, and the offset of each label (n_labels,).
+
+    A label's offset maximises its likelihood times a normal distribution around the common one, of precision
+    `shrinkage`: a label with as many relations on its own is about half way between the two.
+    """
+    scale, offset = fit(counts.sum(1).astype(float))
+    offsets = np.full(counts.shape[1], offset)
+    total = counts.sum(0)
+    for _ in range(100 * np.isfinite(shrinkage)):
+        p = probabilities(scale, offsets)
+        gradient = (total * p - counts[1]).sum(1) + shrinkage * (offsets - offset)
+        step = gradient / ((total * p * (1 - p)).sum(1) + shrinkage)
+        offsets = offsets - np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-9:
+            break
+    return scale, offset, offsets
+
+
+def probabilities(scale: float, offsets: Floats) -> Floats:
+    """At the centre of each bin: (n_labels, n_bins)"""
+    return 1 / (1 + np.exp(-np.clip(scale * CENTRES + offsets[:, None], -80, 80)))
+
+
+def predicted_before(teacher: Teacher) -> NDArray[np.bool_]:
+    """Which bins are above the pipeline's present thresholds: (n_labels, n_bins)"""
+    return teacher.component.decoder.thresholds[:, None] < CENTRES
+
+
+def probabilities_before(teacher: Teacher) -> Floats:
+    """The scores that the pipeline gives at present: (n_labels, n_bins)"""
+    n_labels = len(teacher.labels)
+    margins = np.tile(CENTRES.astype(np.float32)[:, None], n_labels)  # (n_bins, n_labels)
+    bins, labels = np.nonzero(np.ones(margins.shape, dtype=bool))
+    return teacher.component.decoder.scores(margins, (bins, labels)).reshape(margins.shape).T.astype(float)
+
+
+def choose_cut(counts: Counts, p: Floats, n_gold: int, precision: float | None) -> tuple[float, Floats]:
+    """The cut, and precision and recall at every cut that makes a difference (2, n_cuts).
+
+    Raises ValueError, with the highest precision there is, if none has the wanted one.
+    """
+    total = counts.sum(0)
+    seen = total > 0
+    order = np.argsort(-p[seen], kind="stable")
+    cuts, last = np.unique(-p[seen][order], return_index=True)
+    ends = np.append(last[1:], seen.sum()) - 1  # the last cell with each probability
+    correct, predicted = (np.cumsum(x[seen][order])[ends] for x in (counts[1], total))
+    curve = np.stack([correct / predicted, correct / n_gold])
+    if precision is None:
+        chosen = int(np.argmax(2 * correct / (predicted + n_gold)))
+    else:
+        enough = np.flatnonzero(curve[0] >= precision)
+        if not len(enough):
+            raise ValueError(Errors.E133.format(wanted=precision, highest=curve[0].max()))
+        chosen = int(enough[-1])
+    return float(-cuts[chosen]), curve
+
+
+def score(counts: Counts, predicted: NDArray[np.bool_], n_gold: int) -> Scores:
+    n_correct, n_predicted = counts[1][predicted].sum(), counts.sum(0)[predicted].sum()
+    return make_scores(n_correct, n_predicted, n_gold)
+
+
+def make_scores(correct: int, predicted: int, gold: int) -> Scores:
+    return Scores(correct / max(predicted, 1), correct / max(gold, 1), 2 * correct / max(predicted + gold, 1))
+
+
+def check(
+    folds: list[Counts], n_gold: NDArray[np.int64], shrinkage: float, precision: float | None
+) -> tuple[Scores, float]:
+    """Scores and calibration error on each fold's documents, with thresholds from the other folds."""
+    correct = predicted = 0
+    bins = np.zeros((3, 10))
+    whole = np.sum(folds, axis=0)
+    for counts, gold in zip(folds, n_gold):
+        others = whole - counts
+        if not others[1].sum():
+            continue
+        scale, _, offsets = fit_labels(others, shrinkage)
+        p = probabilities(scale, offsets)
+        try:
+            cut, _ = choose_cut(others, p, n_gold.sum() - gold, precision)
+        except ValueError:
+            continue  # the precision is not reached on these: nothing is predicted
+        chosen = p >= cut
+        correct += counts[1][chosen].sum()
+        predicted += counts.sum(0)[chosen].sum()
+        bins += reliability_sums(counts, chosen, p)
+    return make_scores(correct, predicted, n_gold.sum()), calibration_error(means(bins))
+
+
+def reliability(counts: Counts, chosen: NDArray[np.bool_], p: Floats) -> Floats:
+    """By tenths of the probability: mean probability, share that is true, and number, of predicted relations (3, 10)"""
+    return means(reliability_sums(counts, chosen, p))
+
+
+def reliability_sums(counts: Counts, chosen: NDArray[np.bool_], p: Floats) -> Floats:
+    tenth = np.minimum((p[chosen] * 10).astype(int), 9)
+    total = counts.sum(0)[chosen]
+    weights = (total * p[chosen], counts[1][chosen], total)
+    return np.stack([np.bincount(tenth, weights=w, minlength=10) for w in weights])
+
+
+def means(sums: Floats) -> Floats:
+    n = np.maximum(sums[2], 1)
+    return np.stack([sums[0] / n, sums[1] / n, sums[2]])
+
+
+def calibration_error(reliability: Floats) -> float:
+    """How far probabilities are from shares, on average over relations (expected calibration error, ten bins)."""
+    said, true, n = reliability
+    return float((np.abs(said - true) * n).sum() / max(n.sum(), 1))
