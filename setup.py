@@ -35,12 +35,14 @@ setup(
     extras_require={
         # plots of `spacy docre report`
         "report": ["matplotlib>=3.8"],
+        # scipy: scores of clusters, `spacy docre evaluate --end-to-end`
+        "evaluate": ["scipy>=1.10"],
         # build: `spacy package --build wheel`
-        "project": ["build>=1", "matplotlib>=3.8"],
+        "project": ["build>=1", "matplotlib>=3.8", "scipy>=1.10"],
         # scikit-learn: baselines of the invented corpus
         "dev": [
             *["build>=1", "pytest>=8", "hypothesis>=6", "ruff>=0.6", "mypy>=1.11"],
-            *["scikit-learn>=1.4", "matplotlib>=3.8"],
+            *["scikit-learn>=1.4", "scipy>=1.10", "matplotlib>=3.8"],
         ],
     },
     entry_points={

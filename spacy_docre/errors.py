@@ -237,7 +237,10 @@ class Errors(metaclass=_Messages):
     E133 = "No threshold gives a precision of {wanted}: the highest on these documents is {highest:.3f}."
     E134 = "{path} exists. Choose another folder for the pipeline, or pass --overwrite."
     E135 = "{path} is there and is no pipeline, so it will not be replaced. Choose another folder, or delete it first."
-    E130 = "Scoring clusters needs scipy, which solves their best alignment: pip install scipy."
+    E130 = (
+        "Scoring clusters needs scipy, which solves their best alignment: pip install 'spacy-docre[evaluate]', or pip "
+        "install scipy."
+    )
     E128 = "Calibration needs documents with relations whose labels the teacher knows, found none."
 
     # Reports

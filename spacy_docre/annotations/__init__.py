@@ -13,7 +13,7 @@ from .entities import (
     set_entities,
 )
 from .extensions import DEFAULT_ATTR, install_extensions
-from .matching import match_entities
+from .matching import match_entities, mention_spans
 from .relations import (
     COMPLETE,
     DISTANT,
@@ -64,6 +64,7 @@ __all__ = [
     "install_extensions",
     "make_entity",
     "match_entities",
+    "mention_spans",
     "relations_to_json",
     "set_entities",
     "set_label_status",

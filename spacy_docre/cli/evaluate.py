@@ -14,6 +14,7 @@ from .convert import write_json_array
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.training import Example
 
 TITLES = {
     "rel_micro_p": "Precision",
@@ -25,6 +26,8 @@ TITLES = {
     "rel_macro_rare_f": "Macro F1, rare labels",
     "rel_evidence_f": "Evidence F1",
 }
+
+PUBLISHED = ("rel_", "e2e_", "mention_", "conll_f")  # scores that go into a pipeline's meta.json
 
 
 @app.command("evaluate")
@@ -46,6 +49,11 @@ def evaluate_cli(
     ),
     gold_entities: bool = typer.Option(
         True, "--gold-entities/--own-entities", help="Take the data's entities, or the pipeline's own"
+    ),
+    end_to_end: bool = typer.Option(
+        False,
+        "--end-to-end",
+        help="Both, and from the text alone: mentions, entities, relations, and what missed relations were missed for",
     ),
     allow_incomplete: bool = typer.Option(
         False, "--allow-incomplete", help="Score documents whose labels are not complete"
@@ -70,12 +78,15 @@ def evaluate_cli(
             facts=facts,
             predictions=predictions,
             gold_entities=gold_entities,
+            end_to_end=end_to_end,
             allow_incomplete=allow_incomplete,
         )
-    except (ValueError, OSError) as err:
+    except (ValueError, OSError, ImportError) as err:
         msg.fail("Can't evaluate", str(err))
         sys.exit(1)
     print_scores(scores, per_label=per_label)
+    if end_to_end:
+        print_end_to_end(scores)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_json(output, scores)
@@ -93,36 +104,31 @@ def evaluate(
     facts: Path | None = None,
     predictions: Path | None = None,
     gold_entities: bool = True,
+    end_to_end: bool = False,
     allow_incomplete: bool = False,
 ) -> dict[str, Any]:
     """Scores of a pipeline's relations on annotated documents, and words per second.
 
+    end_to_end: with gold entities, and beside that all of the pipeline's own from the text (`EndToEnd.scores`).
+
     Raises ValueError for documents whose labels are not complete, unless allowed; for a pipeline without
-    relations; and for files that can't be read.
+    relations; and for files that can't be read; ImportError for end_to_end without scipy.
     """
-    import time
-
     from spacy.util import load_model
-    from tqdm import tqdm
 
-    from ..readers.corpus import create_corpus_v1
     from ..readers.docred_export import to_docred_predictions
-    from ..readers.shards import whole_or_nothing, without_hidden_states
+    from ..readers.shards import whole_or_nothing
+    from ..scoring.clusters import require_scipy
+    from ..scoring.end_to_end import score_end_to_end
     from ..scoring.facts import read_facts
-    from ..scoring.relation_scorer import require_complete, score_relations
+    from ..scoring.relation_scorer import score_relations
 
     known = read_facts(facts) if facts is not None else None
     nlp = load_model(model)
     require_relations(nlp, model)
-    corpus = create_corpus_v1(data, gold_tokens=gold_entities, gold_entities=gold_entities)
-    examples = list(corpus(nlp))
-    if not allow_incomplete:
-        require_complete(examples)
-    start = time.perf_counter()
-    docs = nlp.pipe(eg.predicted for eg in examples)
-    for eg, doc in zip(examples, tqdm(docs, total=len(examples), unit=" docs", disable=None, leave=False)):
-        eg.predicted = without_hidden_states(doc)
-    seconds = time.perf_counter() - start
+    if end_to_end:
+        require_scipy()
+    examples, seconds = predict(nlp, data, gold_entities=gold_entities or end_to_end, check=not allow_incomplete)
     scores = score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
     if predictions is not None:
         rows = (row for eg in examples for row in to_docred_predictions(eg.predicted))
@@ -130,7 +136,35 @@ def evaluate(
             write_json_array(rows, tmp)
     scores["words_per_second"] = sum(len(eg.predicted) for eg in examples) / seconds
     scores["docs_per_second"] = len(examples) / seconds
+    if end_to_end:
+        own, seconds = predict(nlp, data, gold_entities=False, check=False)
+        scores |= score_end_to_end(own, examples).scores()
+        scores["e2e_docs_per_second"] = len(own) / seconds
     return scores
+
+
+def predict(nlp: "Language", data: Path, *, gold_entities: bool, check: bool) -> tuple[list["Example"], float]:
+    """The documents with what the pipeline predicts, and the seconds that took.
+
+    gold_entities: with the data's tokens and entities; check: raise ValueError if labels are not complete.
+    """
+    import time
+
+    from tqdm import tqdm
+
+    from ..readers.corpus import create_corpus_v1
+    from ..readers.shards import without_hidden_states
+    from ..scoring.relation_scorer import require_complete
+
+    corpus = create_corpus_v1(data, gold_tokens=gold_entities, gold_entities=gold_entities)
+    examples = list(corpus(nlp))
+    if check:
+        require_complete(examples)
+    start = time.perf_counter()
+    docs = nlp.pipe(eg.predicted for eg in examples)
+    for eg, doc in zip(examples, tqdm(docs, total=len(examples), unit=" docs", disable=None, leave=False)):
+        eg.predicted = without_hidden_states(doc)
+    return examples, time.perf_counter() - start
 
 
 def require_relations(nlp: "Language", model: str) -> None:
@@ -144,7 +178,7 @@ def with_performance(model: str, scores: dict[str, Any]) -> dict[str, Any]:
     from spacy.util import get_model_meta, get_package_path, is_package
 
     path = get_package_path(model) if is_package(model) else Path(model)
-    performance = {key: value for key, value in scores.items() if key.startswith("rel_") and value is not None}
+    performance = {key: value for key, value in scores.items() if key.startswith(PUBLISHED) and value is not None}
     return {**get_model_meta(path), "performance": performance}
 
 
@@ -158,3 +192,25 @@ def print_scores(scores: dict[str, Any], *, per_label: bool = False) -> None:
         labels = sorted(scores["rel_per_label"].items(), key=lambda item: (-item[1]["gold"], item[0]))
         table = [(name, *(f"{100 * s[k]:.2f}" for k in "prf"), s["gold"]) for name, s in labels]
         msg.table(table, header=("Label", "P", "R", "F1", "Gold"), aligns=("l", *"rrrr"), divider=True)
+
+
+def print_end_to_end(scores: dict[str, Any]) -> None:
+    """Mentions, entities and relations from the text alone, and the causes of missed relations."""
+    names = (
+        ("Mentions, place and type", "mention"),
+        ("Mentions, place alone", "mention_place"),
+        ("Entities, MUC", "muc"),
+        ("Entities, B³", "b3"),
+        ("Entities, CEAF-e", "ceafe"),
+        ("Relations, strict", "e2e_strict"),
+        ("Relations, loose", "e2e_loose"),
+        ("Relations with gold entities", "rel_micro"),
+    )
+    rows = [(title, *(f"{100 * scores[f'{name}_{k}']:.2f}" for k in "prf")) for title, name in names]
+    rows.insert(5, ("Entities, mean of the three", "", "", f"{100 * scores['conll_f']:.2f}"))
+    msg.divider("From the text alone")
+    msg.table(rows, header=("", "P", "R", "F1"), aligns=("l", *"rrr"), divider=True)
+    causes = [(cause, n, scores["e2e_lost"][cause]) for cause, n in scores["e2e_causes"].items()]
+    causes.append(("all", *(sum(row[i] for row in causes) for i in (1, 2))))
+    header = ("Why a relation was not found", "relations", "of these found with gold entities")
+    msg.table(causes, header=header, aligns=("l", "r", "r"), divider=True)

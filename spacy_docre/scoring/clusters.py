@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -80,10 +81,9 @@ def ceaf_e(found: Sequence[Cluster], true: Sequence[Cluster]) -> tuple[float, fl
 
     Raises ImportError without scipy, which solves the alignment.
     """
-    try:
-        from scipy.optimize import linear_sum_assignment
-    except ImportError as err:
-        raise ImportError(Errors.E130) from err
+    require_scipy()
+    from scipy.optimize import linear_sum_assignment
+
     similarity = np.zeros((len(found), len(true)))
     place = {m: j for j, cluster in enumerate(true) for m in cluster}
     for i, cluster in enumerate(found):
@@ -92,3 +92,9 @@ def ceaf_e(found: Sequence[Cluster], true: Sequence[Cluster]) -> tuple[float, fl
                 similarity[i, place[m]] += 2 / (len(cluster) + len(true[place[m]]))
     best = float(similarity[linear_sum_assignment(-similarity)].sum())
     return best, float(len(found)), best, float(len(true))
+
+
+def require_scipy() -> None:
+    """Raise ImportError, with what to do, if it is not installed."""
+    if find_spec("scipy") is None:
+        raise ImportError(Errors.E130)
