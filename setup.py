@@ -100,7 +100,10 @@ setup(
         "spacy_readers": registered(
             Corpus="readers.corpus:create_corpus_v1", TeacherLabels="readers.manifest:create_teacher_labels_v1"
         ),
-        "spacy_scorers": registered(relation_scorer="scoring.relation_scorer:create_relation_scorer_v1"),
+        "spacy_scorers": registered(
+            relation_scorer="scoring.relation_scorer:create_relation_scorer_v1",
+            entity_scorer="scoring.entity_scorer:create_entity_scorer_v1",
+        ),
         "spacy_loggers": registered(ConsoleLogger="training.loggers:create_console_logger_v1"),
         "spacy_batchers": registered(batch_by_pairs="training.batchers:create_batch_by_pairs_v1"),
     },

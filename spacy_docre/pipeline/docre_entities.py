@@ -1,13 +1,15 @@
 """Component `docre_entities`: the entities that relations are between, from the mentions that a `ner` has found."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
+from spacy.training import Example
 
-from ..annotations import has_mentions, install_extensions, set_entities
+from ..annotations import MENTIONS_KEY, has_mentions, install_extensions, set_entities
 from ..errors import Errors
 from ..grouping import EntityGrouper, group_mentions
 
@@ -21,6 +23,9 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "spans_key": None,
     "type_map": {},
     "overwrite": False,
+    "predicted_share": 0.0,
+    "ramp_steps": 1000,
+    "scorer": {"@scorers": "spacy-docre.entity_scorer.v1"},
 }
 ONTONOTES = {
     **{"PERSON": "PER", "NORP": "LOC", "FAC": "LOC", "GPE": "LOC"},
@@ -33,6 +38,7 @@ ONTONOTES = {
     "docre_entities",
     assigns=["doc._.docre_entities", "doc.spans"],
     default_config=DEFAULT_CONFIG,
+    default_score_weights={"conll_f": None},
 )
 def make_docre_entities(
     nlp: Language,
@@ -43,6 +49,9 @@ def make_docre_entities(
     spans_key: str | None,
     type_map: dict[str, str | None],
     overwrite: bool,
+    predicted_share: float,
+    ramp_steps: int,
+    scorer: Callable | None,
 ) -> "DocREEntities":
     """Put the mentions of a document into entities.
 
@@ -50,8 +59,20 @@ def make_docre_entities(
     spans_key: span group with the mentions, doc.spans[spans_key]; None takes doc.ents.
     type_map: mention type to entity type, for a relation model that knows others; null leaves mentions out.
     overwrite: whether entities that a document has already are replaced.
+    predicted_share: in training, the share of documents whose annotated entities are replaced by found ones; it grows
+        from 0 within the first `ramp_steps` updates. The encoder, the component that finds mentions and this one must
+        be among [training] annotating_components then.
     """
-    return DocREEntities(name, groupers=groupers, spans_key=spans_key, type_map=type_map, overwrite=overwrite)
+    return DocREEntities(
+        name,
+        groupers=groupers,
+        spans_key=spans_key,
+        type_map=type_map,
+        overwrite=overwrite,
+        predicted_share=predicted_share,
+        ramp_steps=ramp_steps,
+        scorer=scorer,
+    )
 
 
 class DocREEntities(Pipe):
@@ -63,12 +84,21 @@ class DocREEntities(Pipe):
         spans_key: str | None = None,
         type_map: Mapping[str, str | None] = {},
         overwrite: bool = False,
+        predicted_share: float = 0.0,
+        ramp_steps: int = 1000,
+        scorer: Callable | None = None,
     ) -> None:
+        if not 0 <= predicted_share <= 1:
+            raise ValueError(Errors.E081.format(name="predicted_share", expected="in [0, 1]", value=predicted_share))
         self.name = name
         self.groupers = {name: grouper for name, grouper in groupers.items() if grouper is not None}
         self.spans_key = spans_key
         self.type_map = dict(type_map)
         self.overwrite = overwrite
+        self.predicted_share = predicted_share
+        self.ramp_steps = ramp_steps
+        self.scorer = scorer
+        self.n_updates = 0
         install_extensions(None)
 
     def __call__(self, doc: Doc) -> Doc:
@@ -85,6 +115,25 @@ class DocREEntities(Pipe):
                 yield self(doc)
             except Exception as err:
                 error_handler(self.name, self, [doc], err)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Any = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Nothing is learned: some documents lose their annotated entities, and are given found ones after that.
+
+        (spaCy copies the documents of a batch before it calls this, so that the annotated ones come back.)
+        """
+        share = self.predicted_share * min(1.0, self.n_updates / max(1, self.ramp_steps))
+        self.n_updates += 1
+        for example in examples:
+            if random.random() < share:  # spaCy seeds it
+                example.predicted.spans.pop(MENTIONS_KEY, None)
+        return {} if losses is None else losses
 
     def mentions(self, doc: Doc) -> list[Span]:
         """Mentions in the order of the text, with the types that they will have."""

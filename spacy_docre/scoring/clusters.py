@@ -1,8 +1,9 @@
 """How well mentions were put into entities: MUC, B³, CEAF-e and their mean, the CoNLL score."""
 
-from collections.abc import Hashable, Iterable, Sequence, Set
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,15 @@ class ClusterCounts:
             result |= {f"{name}_p": p, f"{name}_r": r, f"{name}_f": 2 * p * r / (p + r) if p + r else 0.0}
         result["conll_f"] = sum(result[f"{name}_f"] for name in self.sums) / len(self.sums)
         return result
+
+
+def disjoint(clusters: Iterable[Set[Any]]) -> Iterator[Cluster]:
+    """The clusters, each mention in the first one that has it: the measures know no mention of two entities."""
+    seen: set[Any] = set()
+    for cluster in clusters:
+        if cluster - seen:
+            yield cluster - seen
+        seen |= cluster
 
 
 def muc(found: Sequence[Cluster], true: Sequence[Cluster]) -> tuple[float, float, float, float]:

@@ -10,6 +10,7 @@ from spacy.training import Example
 from ..annotations import Entity, Relation, get_entities, get_relations, match_entities, mention_spans
 from .clusters import ClusterCounts, require_scipy
 from .counts import Counts
+from .entity_scorer import add_document
 from .relation_scorer import Key, predicted_relations, relation_key
 
 Place = tuple[int, int]  # start and end of a mention
@@ -66,7 +67,7 @@ def score_end_to_end(own: Iterable[Example], gold: Iterable[Example]) -> EndToEn
         entities, true_entities = get_entities(example.predicted), get_entities(example.reference)
         spans, true_spans = mention_spans(example.predicted, entities, example.reference, true_entities)
         add_mentions(result, typed(entities, spans), typed(true_entities, true_spans))
-        result.clusters.add(list(spans.values()), list(disjoint(true_spans.values())))
+        add_document(result.clusters, example)
         relations = {relation_key(r): r for r in get_relations(example.reference)}
         found = set(predicted_relations(example))
         add_relations(result.strict, found, set(relations))
@@ -104,15 +105,6 @@ def add_mentions(result: EndToEnd, found: set[tuple[Place, str]], true: set[tupl
     places, true_places = {p for p, _ in found}, {p for p, _ in true}
     for place in places | true_places:
         result.places.add(gold=place in true_places, predicted=place in places)
-
-
-def disjoint(clusters: Iterable[Set[Place]]) -> Iterable[Set[Place]]:
-    """The clusters, each mention in the first one that has it: the measures know no mention of two entities."""
-    seen: set[Place] = set()
-    for cluster in clusters:
-        if cluster - seen:
-            yield cluster - seen
-        seen |= cluster
 
 
 def entity_causes(

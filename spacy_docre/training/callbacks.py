@@ -23,9 +23,9 @@ def create_count_steps_v1() -> Callable[[Language, dict[str, Any]], None]:
 
 
 def create_copy_weights_v1(
-    source: str, components: list[str] = ["transformer", "docre_relations"]
+    source: str | None = None, components: list[str] = ["transformer", "docre_relations"]
 ) -> Callable[[Language], Language]:
-    """Start from the weights of a trained pipeline, for [initialize.after_init].
+    """Start from the weights of a trained pipeline, for [initialize.after_init]. Without a source nothing is done.
 
     Unlike `source = …` in a component, which keeps the source's loss, targets and objective, all settings are those of
     the new config. The labels are those of the source, in its order.
@@ -35,6 +35,8 @@ def create_copy_weights_v1(
     """
 
     def copy_weights(nlp: Language) -> Language:
+        if source is None:
+            return nlp
         other = load_model(source)
         for name in components:
             if name not in other.pipe_names:
@@ -43,6 +45,9 @@ def create_copy_weights_v1(
                 )
             pipe: Any = nlp.get_pipe(name)
             trained: Any = other.get_pipe(name)
+            if hasattr(pipe, "moves"):  # a ner or parser: its labels and their order belong to its weights
+                pipe.from_bytes(trained.to_bytes(exclude=["vocab"]), exclude=["vocab"])
+                continue
             is_ours = hasattr(pipe, "take_labels")
             sizes, settings = _sizes(pipe.model), [dict(layer.attrs) for layer in pipe.model.walk()]
             if is_ours:
