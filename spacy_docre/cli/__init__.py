@@ -6,6 +6,7 @@ from . import (  # noqa: F401
     annotate,
     apply,
     convert,
+    debug_data,
     embed_labels,
     encoder,
     evaluate,

@@ -11,13 +11,16 @@ from spacy.language import Language
 from tqdm import tqdm
 from wasabi import Printer
 
-COLUMNS = ("epoch", "step", "loss", "F1", "Ign F1", "P", "R", "words/s", "left")
-WIDTHS = (5, 7, 8, 6, 6, 6, 6, 8, 8)
+COLUMNS = ("epoch", "step", "loss", "words/s", "left")  # and the scores in between
+WIDTHS = (5, 7, 8, 8, 8)
+ENCODERS = ("transformer", "curated_transformer", "tok2vec")
 SCORES = {"F1": "rel_micro_f", "Ign F1": "rel_ign_f", "P": "rel_micro_p", "R": "rel_micro_r"}
 
 
 def create_console_logger_v1(progress_bar: bool = True, output_file: str | None = None) -> Callable:
     """Print loss, F1, Ign F1, precision, recall, words per second and time left at each evaluation.
+
+    The loss is that of relations; where there is a ner, its F1 is shown too.
 
     progress_bar: show a bar between evaluations, on terminals only.
     output_file: also write one JSON object per evaluation to this file.
@@ -35,8 +38,11 @@ class ConsoleLogger:
         self.progress_bar = progress_bar
         self.max_steps = nlp.config["training"]["max_steps"]
         self.eval_frequency = nlp.config["training"]["eval_frequency"]
-        encoders = ("transformer", "curated_transformer", "tok2vec")  # what they report is the size of their gradient
-        self.with_loss = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory not in encoders]
+        factories = {name: nlp.get_pipe_meta(name).factory for name in nlp.pipe_names}
+        ours = [name for name, factory in factories.items() if factory == "docre_relations"]
+        # what encoders report is the size of their gradient
+        self.with_loss = ours or [name for name, factory in factories.items() if factory not in ENCODERS]
+        self.scores = {**SCORES, **({"NER": "ents_f"} if "ner" in factories.values() else {})}
         self.printer = Printer(no_print=True)
         self.bar: tqdm | None = None
         self.file: IO | None = None
@@ -45,8 +51,10 @@ class ConsoleLogger:
             self.file = Path(output_file).open("w", encoding="utf8")  # noqa: SIM115 - closed by finalize
         self.start = self.last_time = time.perf_counter()
         self.last_words = self.last_step = 0
-        self._row(COLUMNS)
-        self._row(["-" * width for width in WIDTHS])
+        self.columns = [*COLUMNS[:3], *self.scores, *COLUMNS[3:]]
+        self.widths = [*WIDTHS[:3], *(6 for _ in self.scores), *WIDTHS[3:]]
+        self._row(self.columns)
+        self._row(["-" * width for width in self.widths])
         self._start_bar()
 
     def functions(self) -> tuple[Callable[[dict[str, Any] | None], None], Callable[[], None]]:
@@ -60,7 +68,7 @@ class ConsoleLogger:
             return
         row = self._summary(info)
         self._close_bar()
-        scores = [percent(row[key]) for key in SCORES]
+        scores = [percent(row[key]) for key in self.scores]
         left = clock(row["seconds_left"]) if row["seconds_left"] is not None else "-"
         speed = f"{row['words_per_second']:,.0f}"
         self._row([str(row["epoch"]), str(row["step"]), f"{row['loss']:.3f}", *scores, speed, left])
@@ -87,7 +95,7 @@ class ConsoleLogger:
             "step": info["step"],
             "loss": loss / max(1, steps),
             "losses": {name: float(v) / max(1, steps) for name, v in info["losses"].items()},
-            **{name: info["other_scores"].get(key) for name, key in SCORES.items()},
+            **{name: info["other_scores"].get(key) for name, key in self.scores.items()},
             "score": float(info["score"]),
             "seconds": now - self.start,
             "words_per_second": words / seconds if seconds else 0.0,
@@ -95,8 +103,8 @@ class ConsoleLogger:
         }
 
     def _row(self, cells) -> None:
-        aligns = ["r"] * len(WIDTHS)
-        self.stdout.write(self.printer.row(cells, widths=WIDTHS, aligns=aligns) + "\n")
+        aligns = ["r"] * len(self.widths)
+        self.stdout.write(self.printer.row(cells, widths=self.widths, aligns=aligns) + "\n")
         self.stdout.flush()
 
     def _start_bar(self) -> None:
