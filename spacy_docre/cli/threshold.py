@@ -28,7 +28,7 @@ def threshold_cli(
     precision: float | None = typer.Option(
         None, "--precision", "-p", min=0.0, max=1.0, help="The lowest threshold with this precision; not: best F1"
     ),
-    per_label: bool = typer.Option(True, "--per-label/--one-for-all", help="A threshold for each label, or one"),
+    per_label: bool = typer.Option(False, "--per-label/--one-for-all", help="A threshold for each label, or one"),
     shrinkage: float = typer.Option(
         32.0, "--shrinkage", min=0.1, help="How strongly a label's threshold is drawn to the common one, in relations"
     ),

@@ -77,14 +77,15 @@ def choose_thresholds(
     examples: Iterable[Example],
     *,
     precision: float | None = None,
+    per_label: bool = False,
     shrinkage: float = 32.0,
-    per_label: bool = True,
     on_progress: Callable[[int], None] = lambda n_docs: None,
 ) -> Thresholds:
     """Thresholds and calibration from completely labelled documents, which the pipeline has not been trained on.
 
     precision: the lowest cut with at least this precision; None takes the cut with the best F1.
-    shrinkage: strength with which a label's offset is drawn to the common one, in relations.
+    per_label: whether each label has a threshold of its own; shrinkage: the strength with which it is drawn to the
+        common one, in relations.
 
     Raises ValueError if a document's labels are not complete, if there is no relation to learn from, if higher margins
     do not mean higher probabilities, or if the precision is not reached at any cut.
