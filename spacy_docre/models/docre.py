@@ -171,8 +171,8 @@ def forward_head(
         max_cells=max_cells, max_tokens=MAX_TOKENS, max_padding=MAX_PADDING, never_across=max_entities
     )
     grids = [to_torch(batch, group, shim.device) for group in groups]
-    args = (tokens, grids, int(batch.n_pairs.sum()), model.attrs["dropout_rate"])
-    logits, torch_backprop = shim(ArgsKwargs(args=args, kwargs={}), is_train)
+    args = (tokens, grids, int(batch.n_pairs.sum()))
+    logits, torch_backprop = shim(ArgsKwargs(args=args, kwargs={"dropout": model.attrs["dropout_rate"]}), is_train)
 
     def backprop(d_logits: PairLogits) -> list[Floats2d]:
         d_torch = xp2torch(d_logits, device=shim.device)

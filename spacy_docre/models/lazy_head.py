@@ -1,35 +1,34 @@
-"""A head that is built once the width of the tokens and the number of labels are known."""
+"""A head that is built once its sizes are known, such as the width of the tokens and the number of labels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 
 from ..errors import Errors
-from ..layers.docre_head import DocREHead, GridTensors
 
 
 class LazyHead(nn.Module):
-    """Holds the recipe of a DocREHead, then the head itself.
+    """Holds the recipe of a head, then the head itself.
 
-    build_head: called with token_width and n_labels. Parameters are named "docre_head.…": that is
-    how the optimizer tells the head from the encoder.
+    build_head: called with the sizes; the head has a method set_dropout. Parameters are named "docre_head.…": that is
+    how the optimizer tells heads from encoders.
     """
 
-    def __init__(self, build_head: Callable[..., DocREHead]) -> None:
+    def __init__(self, build_head: Callable[..., nn.Module]) -> None:
         super().__init__()
         self.build_head = build_head
-        self.docre_head: DocREHead | None = None
+        self.docre_head: Any = None
         self.sizes: dict[str, int] | None = None
 
-    def build(self, *, token_width: int, n_labels: int, new_weights: bool = False) -> None:
+    def build(self, *, new_weights: bool = False, **sizes: int) -> None:
         """Build the head, unless it has these sizes already and no new weights are wanted."""
-        sizes = {"token_width": token_width, "n_labels": n_labels}
         if new_weights or sizes != self.sizes:
             self.docre_head = self.build_head(**sizes)
             self.sizes = sizes
 
-    def forward(self, tokens: Tensor, grids: Sequence[GridTensors], n_pairs: int, dropout: float) -> Tensor:
+    def forward(self, *inputs: Any, dropout: float) -> Tensor:
         if self.docre_head is None:
             raise ValueError(Errors.E043.format(missing="the number of labels and the width of the tokens"))
         self.docre_head.set_dropout(dropout)
-        return self.docre_head(tokens, grids, n_pairs)
+        return self.docre_head(*inputs)

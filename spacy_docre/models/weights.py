@@ -23,7 +23,7 @@ def deserialize_head(model: LazyHead, data: bytes, device: torch.device) -> nn.M
     """
     sizes = read_sizes(data)
     if sizes is not None:
-        model.build(token_width=sizes["token_width"], n_labels=sizes["n_labels"])
+        model.build(new_weights=False, **sizes)
     try:
         model.load_state_dict(load(data))
     except RuntimeError as err:

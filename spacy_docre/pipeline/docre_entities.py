@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from thinc.api import Model
 
 from ..annotations import MENTIONS_KEY, has_mentions, install_extensions, set_entities
 from ..errors import Errors
@@ -25,6 +26,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "overwrite": False,
     "predicted_share": 0.0,
     "ramp_steps": 1000,
+    "linker": None,
     "scorer": {"@scorers": "spacy-docre.entity_scorer.v1"},
 }
 ONTONOTES = {
@@ -51,8 +53,9 @@ def make_docre_entities(
     overwrite: bool,
     predicted_share: float,
     ramp_steps: int,
+    linker: Model | None,
     scorer: Callable | None,
-) -> "DocREEntities":
+) -> Pipe:
     """Put the mentions of a document into entities.
 
     groupers: who says which mentions are the same, by name; the first is believed first, null leaves one out.
@@ -62,8 +65,10 @@ def make_docre_entities(
     predicted_share: in training, the share of documents whose annotated entities are replaced by found ones; it grows
         from 0 within the first `ramp_steps` updates. The encoder, the component that finds mentions and this one must
         be among [training] annotating_components then.
+    linker: model that says which names are one entity (spacy-docre.MentionLinker.v1), learned from annotated entities;
+        None goes by rules alone.
     """
-    return DocREEntities(
+    rules = DocREEntities(
         name,
         groupers=groupers,
         spans_key=spans_key,
@@ -73,6 +78,11 @@ def make_docre_entities(
         ramp_steps=ramp_steps,
         scorer=scorer,
     )
+    if linker is None:
+        return rules
+    from .linked_entities import LinkedEntities
+
+    return LinkedEntities(nlp.vocab, linker, name, rules)
 
 
 class DocREEntities(Pipe):

@@ -212,7 +212,7 @@ def test_no_threshold_of_before_is_better(teacher, seed):
     assert common.after.f1 == pytest.approx(one_for_all(cells_of(teacher, docs))[0], abs=1e-3)
     assert common.offsets.tolist() == [common.offset] * 5
     assert astuple(common.before) == pytest.approx(evaluated(teacher.nlp, docs))
-    own = choose_thresholds(teacher, examples(docs))
+    own = choose_thresholds(teacher, examples(docs), per_label=True)
     assert own.before == common.before
     assert min(own.after.f1, own.checked.f1) > common.after.f1 > common.before.f1
 
@@ -236,7 +236,7 @@ def test_documents_that_were_left_out_check_the_thresholds(teacher, sure):
 
 def test_scores_of_a_pipeline_that_is_too_sure_become_right(teacher):
     """Where labels are alike."""
-    found = choose_thresholds(teacher, examples(generated(teacher, 60, scale=0.3, shift=0)))
+    found = choose_thresholds(teacher, examples(generated(teacher, 60, scale=0.3, shift=0)), per_label=True)
     assert found.error_after < 0.5 * found.error_before
     assert found.scale == pytest.approx(0.3, abs=0.1)
 
@@ -244,18 +244,18 @@ def test_scores_of_a_pipeline_that_is_too_sure_become_right(teacher):
 def test_gold_relations_that_no_pair_can_reach_are_missed(teacher):
     """Of a label that the pipeline does not know, and of an entity that was not found."""
     docs = generated(teacher)
-    before = choose_thresholds(teacher, examples(docs))
+    before = choose_thresholds(teacher, examples(docs), per_label=False)
     lost = random_doc(np.random.default_rng(9), docs[0].vocab)
     predicted = unlabelled(lost)
     set_relations(lost, [("0", "spouse", "1"), ("0", "colleague", "2")], status="complete")
     set_entities(predicted, [[predicted[3:4]]])
-    found = choose_thresholds(teacher, [*examples(docs), Example(predicted, lost)])
+    found = choose_thresholds(teacher, [*examples(docs), Example(predicted, lost)], per_label=False)
     n_gold = sum(len(get_triples(doc)) for doc in docs)
     assert found.curve[0] == pytest.approx(before.curve[0])
     assert found.curve[1] == pytest.approx(before.curve[1] * n_gold / (n_gold + 2))
 
 
-SETTINGS = [{}, {"per_label": False}, {"precision": 0.9}]
+SETTINGS = [{"per_label": True}, {"per_label": False}, {"per_label": True, "precision": 0.9}]
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
