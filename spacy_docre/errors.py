@@ -237,6 +237,7 @@ class Errors(metaclass=_Messages):
     E133 = "No threshold gives a precision of {wanted}: the highest on these documents is {highest:.3f}."
     E134 = "{path} exists. Choose another folder for the pipeline, or pass --overwrite."
     E135 = "{path} is there and is no pipeline, so it will not be replaced. Choose another folder, or delete it first."
+    E136 = "The plots ({plots}) would lie within the pipeline ({output}). Name another folder for them."
     E130 = (
         "Scoring clusters needs scipy, which solves their best alignment: pip install 'spacy-docre[evaluate]', or pip "
         "install scipy."

@@ -8,7 +8,7 @@ from spacy.tokens import Doc, Span
 
 from ..errors import Errors
 from .entities import get_entities
-from .views import Entity, Relation
+from .views import Entity, Relation, span_to_dict
 
 RELATIONS_KEY = "docre_relations"
 STATUS_KEY = "docre_labels"
@@ -79,6 +79,11 @@ def get_triples(doc: Doc) -> list[tuple[str, str, str]]:
 def relations_to_json(doc: Doc) -> dict[str, Any]:
     """The graph of the document as plain data: entities and relations with token and character offsets."""
     relations = get_relations(doc)
+    spans: dict[tuple[int, int], dict[str, Any]] = {}  # many relations share their evidence
+    for r in relations:
+        for s in r.evidence:
+            if (s.start, s.end) not in spans:
+                spans[s.start, s.end] = span_to_dict(s)
     return {
         "text": doc.text,
         "entities": [e.to_dict() for e in get_entities(doc)],
@@ -88,7 +93,7 @@ def relations_to_json(doc: Doc) -> dict[str, Any]:
                 "label": r.label_,
                 "tail": r.tail.id,
                 "score": r.score,
-                "evidence": r.to_dict()["evidence"],
+                "evidence": [dict(spans[s.start, s.end]) for s in r.evidence],
             }
             for r in relations
         ],

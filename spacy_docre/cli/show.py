@@ -45,6 +45,7 @@ def show(model: str, data: Path, *, limit: int = 0) -> Iterator[str]:
 
     from spacy.util import load_model
 
+    from ..errors import Errors
     from ..readers.documents import read_inputs, require_doc
     from ..visualise.text import render_text
     from .evaluate import require_relations
@@ -52,5 +53,9 @@ def show(model: str, data: Path, *, limit: int = 0) -> Iterator[str]:
     nlp = load_model(model)
     require_relations(nlp, model)
     docs = (require_doc(item) for item in islice(read_inputs(data, nlp), limit or None))
+    n_docs = 0
     for doc in nlp.pipe(docs, batch_size=8):
+        n_docs += 1
         yield render_text(doc)
+    if not n_docs:
+        raise ValueError(Errors.E021.format(path=data))

@@ -74,6 +74,12 @@ def run(model: str, data: Path, output: Path, *, plots: Path | None, overwrite: 
     from ..inference.thresholds import choose_thresholds
 
     check_output(output, overwrite=overwrite)
+    if plots is not None:
+        from ..visualise.calibration import require_matplotlib
+
+        require_matplotlib()
+        if output.resolve() in (plots.resolve(), *plots.resolve().parents):
+            raise ValueError(Errors.E136.format(plots=plots, output=output))
     teacher = Teacher(model)
     with tqdm(total=count_docs([data]), unit=" docs", disable=None, leave=False) as bar:
         found = choose_thresholds(teacher, read_examples(teacher.nlp, [data]), on_progress=bar.update, **settings)
@@ -107,6 +113,11 @@ def check_output(output: Path, *, overwrite: bool) -> None:
             raise ValueError(Errors.E134.format(path=output))
         if not (output / "meta.json").exists() or not (output / "config.cfg").exists():
             raise ValueError(Errors.E135.format(path=output))
+        own = {"meta", "config", "tokenizer", "vocab", *srsly.read_json(output / "meta.json").get("components", ())}
+        foreign = sorted(p.name for p in output.iterdir() if p.stem not in own and p.name not in own)
+        if foreign:
+            found = ", ".join(foreign[:5])
+            raise ValueError(Errors.E028.format(path=output, found=found, expected="those of a pipeline"))
 
 
 def save_pipeline(nlp: Any, output: Path) -> None:
@@ -131,8 +142,8 @@ def summary(found: "Thresholds") -> dict[str, Any]:
         "probability": found.cut,
         "scale": found.scale,
         "labels": {
-            label: {"threshold": float(found.margin(offset)), "offset": float(offset)}
-            for label, offset in zip(found.labels, found.offsets)
+            label: {"threshold": float(margin), "offset": float(offset)}
+            for label, margin, offset in zip(found.labels, found.margins, found.offsets)
         },
     }
 
@@ -147,6 +158,6 @@ def print_thresholds(found: "Thresholds") -> None:
         )
     ]
     msg.table(rows, header=("", "P", "R", "F1", "Score is off by"), aligns=("l", *"rrrr"), divider=True)
-    lowest, highest = (f(found.margin(found.offsets)) for f in (min, max))
+    lowest, highest = found.margins.min(), found.margins.max()
     margins = f"margins {lowest:+.2f} to {highest:+.2f}" if highest > lowest else f"margin {lowest:+.2f}"
     msg.info(f"A relation is predicted where its probability is above {found.cut:.2f} ({margins})")

@@ -87,7 +87,7 @@ def read_schema(path: Path) -> Stored:
         raise ValueError(Errors.E024.format(path=path))
     try:
         stored = srsly.read_json(path)
-    except ValueError as err:
+    except (ValueError, OSError) as err:
         raise ValueError(Errors.E093.format(path=path, reason=err)) from err
     content = stored if isinstance(stored, dict) else {}
     types, inverses = content.get("types"), content.get("inverses")

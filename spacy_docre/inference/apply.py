@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -10,13 +11,12 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import raise_error
 
 from ..annotations import get_triples
 from ..errors import Errors
-from ..readers.documents import Input, find_inputs, read_inputs
+from ..readers.documents import Input, find_inputs, printable, read_inputs
 from ..readers.manifest import Manifest, sha256
-from ..readers.shards import whole_or_nothing, without_hidden_states
+from ..readers.shards import check_target, whole_or_nothing, without_hidden_states
 from .outputs import (
     Problem,
     Processed,
@@ -69,22 +69,29 @@ def apply(
     suffix = suffix_of_parts(output)
     if suffix == ".spacy" and not with_text:
         raise ValueError(Errors.E036.format(path=output))
-    if (output.is_file() or (output.is_dir() and any(output.iterdir()))) and not overwrite:
-        raise FileExistsError(Errors.E023.format(path=output))
+    check_target(output, overwrite=overwrite, replaces=patterns(output))
+    require_apart(data, output)
     folder = output.parent / f".{output.name}.parts"
     settings = describe(nlp, data, text_key=text_key, with_text=with_text, suffix=suffix)
     manifest = find_earlier(folder, settings, overwrite=overwrite)
+    created = [p for p in (output.parent, *output.parent.parents) if not p.exists()]
     if manifest is None:
         manifest = Manifest(settings, [])
         clear(folder)
         manifest.write(folder)
     on_progress(manifest.n_docs)
     inputs = islice(read_inputs(data, nlp, text_key=text_key), manifest.n_docs, None)
-    while part := list(islice(inputs, DOCS_PER_PART)):
+    while part := list(islice(inputs, DOCS_PER_PART * abs(n_process))):
         docs, problems = process(nlp, part, batch_size=batch_size, n_process=n_process, on_progress=on_progress)
         manifest.shards.append(finish_part(docs, problems, folder, len(manifest.shards), suffix, with_text=with_text))
         manifest.write(folder)
-    return finish(manifest, folder, output, overwrite=overwrite)
+    try:
+        return finish(manifest, folder, output, overwrite=overwrite)
+    except ValueError:  # nothing to write
+        for parent in created:
+            with suppress(OSError):
+                parent.rmdir()
+        raise
 
 
 def process(
@@ -97,12 +104,12 @@ def process(
     done: dict[int, Doc] = {}
     problems = {i: x.problem for i, x in enumerate(inputs) if x.doc is None}
     on_progress(len(problems))
-    nlp.set_error_handler(leave_for_later)  # type: ignore[arg-type]
-    ready = ((x.doc, i) for i, x in enumerate(inputs) if x.doc is not None)
-    for doc, i in nlp.pipe(ready, as_tuples=True, batch_size=batch_size, n_process=n_process):
-        done[i] = without_hidden_states(doc)
-        on_progress(1)
-    nlp.set_error_handler(raise_error)
+    ready = ((x.doc.copy(), i) for i, x in enumerate(inputs) if x.doc is not None)  # the originals stay as they were
+    with errors_ignored(nlp):
+        for doc, i in until_error(nlp.pipe(ready, as_tuples=True, batch_size=batch_size, n_process=n_process)):
+            if i is not None:  # a component that returns another Doc loses it
+                done[i] = without_hidden_states(doc)
+                on_progress(1)
     for i, doc in missing(inputs, done):
         try:
             done[i] = without_hidden_states(nlp(doc))
@@ -111,6 +118,27 @@ def process(
         on_progress(1)
     places = [x.place for x in inputs]
     return [(places[i], done[i]) for i in sorted(done)], [(places[i], problems[i]) for i in sorted(problems)]
+
+
+@contextmanager
+def errors_ignored(nlp: Language) -> Iterator[None]:
+    """Documents whose batch fails are left out."""
+    before = nlp.default_error_handler
+    nlp.set_error_handler(leave_for_later)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        nlp.set_error_handler(before)
+
+
+def until_error(stream: Iterator[Any]) -> Iterator[Any]:
+    """A component that knows no error handler ends the stream."""
+    while True:
+        try:
+            item = next(stream)
+        except Exception:  # of any component, also of other packages, or StopIteration
+            return
+        yield item
 
 
 def leave_for_later(name: str, component: Any, docs: list[Doc], error: Exception) -> None:
@@ -144,14 +172,26 @@ def finish(manifest: Manifest, folder: Path, output: Path, *, overwrite: bool) -
         shutil.rmtree(folder)
         place, problem = left_out[0] if left_out else ("nothing was found", "it is empty")
         raise ValueError(Errors.E037.format(n=n_left_out, place=place, problem=problem))
-    with whole_or_nothing(output, overwrite=overwrite, replaces=("*.spacy",) if not output.suffix else ()) as tmp:
-        join_parts([folder / file for file in files], tmp)
     listed_in = output.with_name(f"{output.name}.left_out.jsonl")
     listed_in.unlink(missing_ok=True)
     if left_out:
         join_files(lists, listed_in)
+    with whole_or_nothing(output, overwrite=overwrite, replaces=patterns(output)) as tmp:
+        join_parts([folder / file for file in files], tmp)
     shutil.rmtree(folder)
     return Applied(manifest.n_docs - n_left_out, n_relations, left_out, listed_in if left_out else None)
+
+
+def patterns(output: Path) -> tuple[str, ...]:
+    """The files of an earlier output that is a folder."""
+    return ("*.spacy",) if not output.suffix else ()
+
+
+def require_apart(data: Path, output: Path) -> None:
+    """Raise ValueError if the output is an input, or would be one the next time."""
+    here, there = output.resolve(), data.resolve()
+    if here == there or there in here.parents or here in there.parents:
+        raise ValueError(Errors.E126.format(output=output, input=data))
 
 
 def problems_of(part: str) -> str:
@@ -162,6 +202,10 @@ def describe(nlp: Language, data: Path, **options: Any) -> dict[str, Any]:
     """What the output is made from, for the manifest of its parts: files by name, size and time of the last change."""
     listing = [(str(p.relative_to(data)), p.stat().st_size, p.stat().st_mtime_ns) for p in find_inputs(data)]
     files = sorted(p for p in nlp.path.rglob("*") if p.is_file()) if nlp.path else []
-    model = {"name": nlp.path.name if nlp.path else "", "sha256": sha256(*files)}
-    inputs = {"file": data.name, "sha256": hashlib.sha256(repr(listing).encode("utf8", "replace")).hexdigest()}
+    checksum = sha256(*files) if files else hashlib.sha256(nlp.to_bytes()).hexdigest()
+    model = {"name": printable(nlp.path.name) if nlp.path else "", "sha256": checksum}
+    inputs = {
+        "file": printable(data.name),
+        "sha256": hashlib.sha256(repr(listing).encode("utf8", "replace")).hexdigest(),
+    }
     return {"model": [model], "inputs": [inputs], **options}

@@ -92,5 +92,5 @@ def write_problems(problems: Iterable[Problem], path: Path) -> None:
 
 
 def read_problems(path: Path) -> list[Problem]:
-    lines = path.read_text(encoding="utf8").splitlines()
-    return [(row["place"], row["problem"]) for row in map(json.loads, lines)]
+    lines = path.read_text(encoding="utf8").split("\n")  # splitlines knows more ends of lines than JSON
+    return [(row["place"], row["problem"]) for row in map(json.loads, filter(None, lines))]

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.training import Example
 
-from ..annotations import COMPLETE, get_label_status, get_triples
+from ..annotations import COMPLETE, get_entities, get_label_status, get_triples
 from ..errors import Errors
+from ..features.pair_batch import off_diagonal
 from ..features.targets import positive_cells, reference_ids
-from .calibration import BATCH_SIZE, CENTRES, fit, margin_bins
+from .calibration import BATCH_SIZE, CENTRES, EDGES, N_ITERATIONS, fit, margin_bins
 from .teacher import Teacher
 
 N_FOLDS = 5  # documents that thresholds are chosen on, and others that they are checked on
@@ -36,7 +37,8 @@ class Scores:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """cut: the probability above which a relation is predicted; scale, offset: of all labels; offsets (n_labels,)
+    """cut: the probability above which a relation is predicted; margins (n_labels,): where each label has it
+    scale, offset: of all labels; offsets (n_labels,): of each
     before, after: scores with the old thresholds and with these; checked: of folds whose documents were not used
     error_before, error_after: expected calibration error of predicted relations, after: of such folds
     curve: precision and recall at each cut (2, n_cuts), highest cut first
@@ -45,6 +47,7 @@ class Thresholds:
 
     labels: tuple[str, ...]
     cut: float
+    margins: NDArray[np.float32]
     scale: float
     offset: float
     offsets: Floats
@@ -56,17 +59,12 @@ class Thresholds:
     curve: Floats
     reliability: dict[str, Floats]
 
-    def margin(self, offset: float | Floats) -> Any:
-        """The margin at which the probability is the cut."""
-        return (np.log(self.cut / (1 - self.cut)) - offset) / self.scale
-
     def store(self, teacher: Teacher) -> None:
         """Let the pipeline predict with these thresholds and scores."""
         component = teacher.component
-        common = float(self.margin(self.offset))
+        common = float(np.median(self.margins))
         component.threshold_offset = common - component.loss.decision_margin
-        by_label = {x: float(t) - common for x, t in zip(self.labels, self.margin(self.offsets))}
-        component.cfg["label_offsets"] = by_label
+        component.cfg["label_offsets"] = {x: float(t) - common for x, t in zip(self.labels, self.margins)}
         offsets = dict(zip(self.labels, self.offsets.tolist()))
         component.cfg["calibration"] = {"scale": self.scale, "offsets": offsets}
         teacher.nlp.get_pipe_config(component.name)["threshold_offset"] = component.threshold_offset
@@ -98,26 +96,28 @@ def choose_thresholds(
     scale, offset, offsets = fit_labels(whole, strength)
     if scale <= 0:
         raise ValueError(Errors.E132.format(scale=scale))
-    p = probabilities(scale, offsets)
-    cut, curve = choose_cut(whole, p, n_gold.sum(), precision)
-    old = predicted_before(teacher)
+    odds = log_odds(scale, offsets)
+    cut, curve = choose_cut(whole, odds, n_gold.sum(), precision)
+    before, now = predicted_before(teacher), odds >= cut
+    bins = {
+        "before": reliability(whole, before, probabilities_before(teacher)),
+        "now": reliability(whole, now, sigmoid(odds)),
+    }
     checked, error_after = check(folds, n_gold, strength, precision)
     return Thresholds(
         labels=teacher.labels,
-        cut=cut,
+        cut=float(sigmoid(cut)),
+        margins=lowest_margins(now),
         scale=scale,
         offset=offset,
         offsets=offsets,
-        before=score(whole, old, n_gold.sum()),
-        after=score(whole, p >= cut, n_gold.sum()),
+        before=score(whole, before, n_gold.sum()),
+        after=score(whole, now, n_gold.sum()),
         checked=checked,
-        error_before=calibration_error(reliability(whole, old, probabilities_before(teacher))),
+        error_before=calibration_error(bins["before"]),
         error_after=error_after,
         curve=curve,
-        reliability={
-            "before": reliability(whole, old, probabilities_before(teacher)),
-            "now": reliability(whole, p >= cut, p),
-        },
+        reliability=bins,
     )
 
 
@@ -129,6 +129,7 @@ def count_folds(
     folds = [np.zeros((2, len(teacher.labels), len(CENTRES)), dtype=np.int64) for _ in range(N_FOLDS)]
     n_gold = np.zeros(N_FOLDS, dtype=np.int64)
     n_docs = 0
+    rules = teacher.component.decoder.rules
     stream = iter(examples)
     while batch := list(islice(stream, BATCH_SIZE)):
         for example, logits in zip(batch, teacher.logits([eg.predicted for eg in batch])):
@@ -136,7 +137,12 @@ def count_folds(
             if status != COMPLETE:
                 raise ValueError(Errors.E127.format(status=status))
             cells = positive_cells(reference_ids(example.predicted, example.reference), example.reference, index)
-            add_cells(folds[n_docs % N_FOLDS], logits[:, 1:] - logits[:, :1], cells)
+            margins = logits[:, 1:] - logits[:, :1]
+            if rules is not None:
+                entities = get_entities(example.predicted)
+                allowed = rules.allowed_cells([e.label for e in entities], *off_diagonal(len(entities)))
+                margins[~allowed] = -np.inf  # never predicted, whatever the threshold
+            add_cells(folds[n_docs % N_FOLDS], margins, cells)
             n_gold[n_docs % N_FOLDS] += len(set(get_triples(example.reference)))
             n_docs += 1
         on_progress(len(batch))
@@ -155,27 +161,50 @@ def add_cells(
 
 
 def fit_labels(counts: Counts, shrinkage: float) -> tuple[float, float, Floats]:
-    """Scale and offset of all labels together, and the offset of each label (n_labels,).
+    """Scale and offset of all labels together, and the offset of each (n_labels,), by Newton's method.
 
-    A label's offset maximises its likelihood times a normal distribution around the common one, of precision
-    `shrinkage`: a label with as many relations on its own is about half way between the two.
+    An offset is a common one and a deviation; deviations are drawn to 0 by a normal distribution of precision
+    `shrinkage`, so that a label with about as many relations is half way (with inf, all have the common one).
     """
     scale, offset = fit(counts.sum(1).astype(float))
-    offsets = np.full(counts.shape[1], offset)
+    deviations = np.zeros(counts.shape[1])
     total = counts.sum(0)
-    for _ in range(100 * np.isfinite(shrinkage)):
-        p = probabilities(scale, offsets)
-        gradient = (total * p - counts[1]).sum(1) + shrinkage * (offsets - offset)
-        step = gradient / ((total * p * (1 - p)).sum(1) + shrinkage)
-        offsets = offsets - np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-9:
+    for _ in range(N_ITERATIONS * np.isfinite(shrinkage)):
+        p = sigmoid(log_odds(scale, offset + deviations))
+        residual, weight = total * p - counts[1], total * p * (1 - p)
+        x = np.stack([CENTRES, np.ones_like(CENTRES)])  # of scale and common offset (2, n_bins)
+        own, both = weight.sum(1) + shrinkage, weight @ x.T  # (n_labels,), (n_labels, 2)
+        gradient = residual.sum(1) + shrinkage * deviations
+        # scale and offset first, with the deviations eliminated: each label has only its own
+        hessian = (x * weight.sum(0)) @ x.T - both.T @ (both / own[:, None]) + 1e-9 * np.eye(2)
+        step = np.linalg.solve(hessian, x @ residual.sum(0) - both.T @ (gradient / own))
+        own_step = (gradient - both @ step) / own
+        largest = max(np.abs(step).max(), np.abs(own_step).max())
+        damping = min(1.0, 1.0 / largest) if largest else 1.0
+        scale, offset = scale - damping * step[0], offset - damping * step[1]
+        deviations = deviations - damping * own_step
+        if largest < 1e-9:
             break
-    return scale, offset, offsets
+    return float(scale), float(offset), offset + deviations
 
 
-def probabilities(scale: float, offsets: Floats) -> Floats:
+def log_odds(scale: float, offsets: Floats) -> Floats:
     """At the centre of each bin: (n_labels, n_bins)"""
-    return 1 / (1 + np.exp(-np.clip(scale * CENTRES + offsets[:, None], -80, 80)))
+    return scale * CENTRES + offsets[:, None]
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-np.clip(x, -80, 80)))
+
+
+def lowest_margins(predicted: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The margin above which each label is predicted: (n_labels, n_bins) -> (n_labels,)
+
+    Just below the lowest bin that is predicted. Margins are float32, so the last float32 before that bin.
+    """
+    first = np.where(predicted.any(1), predicted.argmax(1), len(CENTRES))
+    edges = EDGES[first].astype(np.float32)
+    return np.where(edges < EDGES[first], edges, np.nextafter(edges, np.float32(-np.inf)))
 
 
 def predicted_before(teacher: Teacher) -> NDArray[np.bool_]:
@@ -191,16 +220,16 @@ def probabilities_before(teacher: Teacher) -> Floats:
     return teacher.component.decoder.scores(margins, (bins, labels)).reshape(margins.shape).T.astype(float)
 
 
-def choose_cut(counts: Counts, p: Floats, n_gold: int, precision: float | None) -> tuple[float, Floats]:
-    """The cut, and precision and recall at every cut that makes a difference (2, n_cuts).
+def choose_cut(counts: Counts, odds: Floats, n_gold: int, precision: float | None) -> tuple[float, Floats]:
+    """The cut of the log-odds, and precision and recall at every cut that makes a difference (2, n_cuts).
 
     Raises ValueError, with the highest precision there is, if none has the wanted one.
     """
     total = counts.sum(0)
     seen = total > 0
-    order = np.argsort(-p[seen], kind="stable")
-    cuts, last = np.unique(-p[seen][order], return_index=True)
-    ends = np.append(last[1:], seen.sum()) - 1  # the last cell with each probability
+    order = np.argsort(-odds[seen], kind="stable")
+    cuts, last = np.unique(-odds[seen][order], return_index=True)
+    ends = np.append(last[1:], seen.sum()) - 1  # the last cell with each of them
     correct, predicted = (np.cumsum(x[seen][order])[ends] for x in (counts[1], total))
     curve = np.stack([correct / predicted, correct / n_gold])
     if precision is None:
@@ -234,15 +263,15 @@ def check(
         if not others[1].sum():
             continue
         scale, _, offsets = fit_labels(others, shrinkage)
-        p = probabilities(scale, offsets)
+        odds = log_odds(scale, offsets)
         try:
-            cut, _ = choose_cut(others, p, n_gold.sum() - gold, precision)
+            cut, _ = choose_cut(others, odds, n_gold.sum() - gold, precision)
         except ValueError:
             continue  # the precision is not reached on these: nothing is predicted
-        chosen = p >= cut
+        chosen = odds >= cut
         correct += counts[1][chosen].sum()
         predicted += counts.sum(0)[chosen].sum()
-        bins += reliability_sums(counts, chosen, p)
+        bins += reliability_sums(counts, chosen, sigmoid(odds))
     return make_scores(correct, predicted, n_gold.sum()), calibration_error(means(bins))
 
 

@@ -5,14 +5,51 @@ In the component's `cfg`, plain data: "label_offsets", {label: margin}, added to
 "schema", the rules.
 """
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from spacy.pipeline import TrainablePipe
 
 from ..features.schema import Rules, Schema
 from ..losses import MarginLoss
 from .decoding import Decoder
+
+
+class Deciding(TrainablePipe):
+    """Keeps what was decided with the component, and takes the rules of a file, where one is named, before others."""
+
+    cfg: dict[str, Any]
+    loss: MarginLoss
+    threshold_offset: float
+    max_labels_per_pair: int
+    schema: Schema | None
+
+    @property
+    def decoder(self) -> Decoder:
+        """What makes relations of margins, by the present settings. Raises ValueError if a file of rules is needed, and
+        not there."""
+        if self.schema is not None and "schema" not in self.cfg:
+            self.cfg["schema"] = self.schema.read()
+        return make_decoder(self.loss, self.cfg, self.threshold_offset, self.max_labels_per_pair, self.schema)
+
+    def take_file_rules(self) -> None:
+        """Rules of a file take the place of those that are known, if it is there: a pipeline goes without its file."""
+        if self.schema is not None and self.schema.path is not None and self.schema.path.exists():
+            self.cfg["schema"] = self.schema.read()
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Deciding":
+        forget_decisions(self.cfg)
+        super().from_disk(path, exclude=exclude)  # updates cfg
+        self.take_file_rules()
+        return self
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "Deciding":
+        forget_decisions(self.cfg)
+        super().from_bytes(bytes_data, exclude=exclude)
+        self.take_file_rules()
+        return self
 
 
 def make_decoder(
@@ -37,7 +74,7 @@ def make_decoder(
     )
 
 
-def forget_decisions(cfg: MutableMapping[str, Any]) -> None:
-    """For other labels or other weights: what was measured does not hold for them."""
-    for key in ("label_offsets", "calibration", "schema"):
+def forget_decisions(cfg: dict[str, Any], *, rules: bool = True) -> None:
+    """What was measured does not hold for other weights; rules, which go by label, may."""
+    for key in ("label_offsets", "calibration", *(["schema"] if rules else [])):
         cfg.pop(key, None)

@@ -4,17 +4,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate, torch2xp, xp2torch
 
 from ..errors import Errors
 from ..losses.distillation import LogitMSE, Objective
 from ..types import PairLogits
-from .decisions import forget_decisions
+from .decisions import Deciding, forget_decisions
 
 
-class Distillable(TrainablePipe):
+class Distillable(Deciding):
     """Adds `distill` and `get_teacher_student_loss`.
 
     For large corpora write the teacher's logits to files first: `python -m spacy docre annotate`.
@@ -26,7 +25,7 @@ class Distillable(TrainablePipe):
     def take_labels(self, labels: Sequence[str]) -> None:
         """Replace the labels, before weights with these labels are loaded: the old weights are of no use then."""
         self.cfg["labels"] = list(labels)
-        forget_decisions(self.cfg)
+        forget_decisions(self.cfg, rules=False)
         for label in labels:
             self.vocab.strings.add(label)
         for layer in (self.model, self.model.get_ref("head")):

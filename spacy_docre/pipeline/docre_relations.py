@@ -34,8 +34,8 @@ from ..training.gradient import loss_and_gradient
 from ..types import PairLogits
 from .batching import MAX_CELLS, batch_by_cost, single_thread_in_workers
 from .config import SCORE_WEIGHTS, default_config, require_at_least
-from .decisions import forget_decisions, make_decoder
-from .decoding import Decoder, DocPrediction
+from .decisions import forget_decisions
+from .decoding import DocPrediction
 from .distilling import Distillable
 from .survey import survey, warn_of_strange_types
 
@@ -142,13 +142,6 @@ class DocRERelations(Distillable):
         """What was seen and could not be used, since the model was loaded: tokens and mentions without
         a vector, documents without axial attention, entities of types that are new."""
         return self.model.attrs["vector_check"].counts
-
-    @property
-    def decoder(self) -> Decoder:
-        """What makes relations of margins, by the present settings."""
-        if self.schema is not None and self.schema.path is not None and "schema" not in self.cfg:
-            self.cfg["schema"] = self.schema.read()  # of a pipeline that was trained without it
-        return make_decoder(self.loss, self.cfg, self.threshold_offset, self.max_labels_per_pair, self.schema)
 
     def add_label(self, label: str) -> int:
         """Add a relation label, before the model is initialised. Returns 1 if it is new, else 0."""

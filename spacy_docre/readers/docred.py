@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from ..annotations import COMPLETE, MENTIONS_KEY, NONE, TITLE_KEY, set_entities, set_relations
 from ..errors import Errors
 from .distant import DistantLabels
-from .docred_schema import FieldError, check_document
+from .docred_schema import FieldError, check_document, kind
 from .json_stream import CorpusError, iter_json_array
 
 
@@ -43,7 +43,8 @@ def read_docred(
             yield make_doc(record, vocab, status=status, names=names)
         except FieldError as err:
             title = record.get("title", "") if isinstance(record, Mapping) else ""
-            error = CorpusError(f"{path}, document {number} ({str(title)!r})", str(err))
+            shown = kind(title) if isinstance(title, (list, dict)) else repr(str(title))
+            error = CorpusError(f"{path}, document {number} ({shown})", str(err))
             if on_invalid is None:
                 raise error from err
             on_invalid(error)

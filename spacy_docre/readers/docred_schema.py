@@ -59,7 +59,7 @@ def _check_mention(mention: Any, field: str, sents: list[list[str]]) -> None:
     sent_id = _get_index(mention, "sent_id", field, len(sents), "sentences")
     pos = _get(mention, "pos", list, field)
     if len(pos) != 2 or not all(is_int(p) for p in pos):
-        raise FieldError(f"{field}.pos", f"expected [start, end], two integers, got {pos}")
+        raise FieldError(f"{field}.pos", f"expected [start, end], two integers, got {some(pos)}")
     n_tokens = len(sents[sent_id])
     if not 0 <= pos[0] < pos[1] <= n_tokens:
         raise FieldError(f"{field}.pos", f"{pos} is not within sentence {sent_id}, which has {n_tokens} tokens")
@@ -100,6 +100,12 @@ def _get_index(record: Mapping[str, Any], key: str, field: str, size: int, what:
     if not 0 <= value < size:
         raise FieldError(f"{field}.{key}", f"{value} is out of range: the document has {size} {what}")
     return value
+
+
+def some(values: list[Any]) -> str:
+    """The first few, without what is in them."""
+    shown = [str(x)[:40] if not isinstance(x, (list, dict)) else kind(x) for x in values[:4]]
+    return f"[{', '.join(shown)}{', …' * (len(values) > 4)}]"
 
 
 def is_int(value: Any) -> bool:

@@ -87,10 +87,13 @@ def read_docbin(path: Path, nlp: Language) -> Iterator[Input]:
 def read_json(path: Path, nlp: Language) -> Iterator[Input]:
     """DocRED's format. An invalid document is told after the valid ones before it, and before those after it."""
     errors: list[CorpusError] = []
-    for doc in read_docred(path, nlp.vocab, status=NONE, on_invalid=errors.append):
-        yield from (Input(error.place, None, error.problem) for error in errors)
-        errors.clear()
-        yield Input(f"{printable(str(path))} ({printable(get_title(doc))!r})", doc)
+    try:
+        for doc in read_docred(path, nlp.vocab, status=NONE, on_invalid=errors.append):
+            yield from (Input(error.place, None, error.problem) for error in errors)
+            errors.clear()
+            yield Input(f"{printable(str(path))} ({printable(get_title(doc))!r})", doc)
+    except CorpusError as err:  # cut off
+        errors.append(err)
     yield from (Input(error.place, None, error.problem) for error in errors)
 
 
@@ -128,7 +131,10 @@ def doc_of_line(nlp: Language, line: bytes, title: str, text_key: str) -> Doc:
     named = record.get("title")
     doc = make_doc(nlp, record[text_key], title=printable(named) if isinstance(named, str) and named else title)
     if record.get("entities") is not None:
-        set_entities(doc, list(entities_of(doc, record["entities"])))
+        entities = list(entities_of(doc, record["entities"]))
+        ids = [entity.get("id") for entity in record["entities"]]
+        named = all(isinstance(x, str) and x for x in ids) and len(set(ids)) == len(ids)
+        set_entities(doc, entities, ids=ids if named else None)
     return doc
 
 
@@ -140,24 +146,28 @@ def entities_of(doc: Doc, entities: Any) -> Iterator[list[Span]]:
         mentions = entity.get("mentions") if isinstance(entity, Mapping) else None
         if not isinstance(mentions, list) or not mentions:
             raise ValueError(f"entities[{i}]: expected an object with a list of 'mentions'")
-        yield [
-            mention_of(doc, m, entity.get("label", ""), f"entities[{i}].mentions[{j}]") for j, m in enumerate(mentions)
-        ]
+        yield [mention_of(doc, m, entity, f"entities[{i}].mentions[{j}]") for j, m in enumerate(mentions)]
 
 
-def mention_of(doc: Doc, mention: Any, label: Any, field: str) -> Span:
+def mention_of(doc: Doc, mention: Any, entity: Mapping[str, Any], field: str) -> Span:
     found = mention if isinstance(mention, Mapping) else {}
-    start, end, type_ = found.get("start_char"), found.get("end_char"), found.get("label") or label
+    start, end, type_ = found.get("start_char"), found.get("end_char"), found.get("label") or entity.get("label", "")
+    kb_id = entity.get("kb_id") or ""
     n_chars = len(doc.text)
-    if not (type(start) is int and type(end) is int and 0 <= start < end <= n_chars and isinstance(type_, str)):
+    if not (type(start) is int and type(end) is int and 0 <= start < end <= n_chars and is_text(type_, kb_id)):
         raise ValueError(
             f"{field}: expected 'start_char' and 'end_char' within the text's {n_chars} characters, and a 'label', "
-            f"found {str(mention)[:80]}"
+            f"found {printable(str(mention)[:80])}"
         )
-    span = doc.char_span(start, end, label=type_, alignment_mode="expand")
-    if span is None:
+    span = doc.char_span(start, end, label=type_, kb_id=kb_id, alignment_mode="expand")
+    if not span or not span.text.strip():
         raise ValueError(f"{field}: no token at characters {start} to {end}")
     return span
+
+
+def is_text(*values: Any) -> bool:
+    """Strings that any file can take."""
+    return all(isinstance(x, str) and printable(x) == x for x in values)
 
 
 def make_doc(nlp: Language, text: str, *, title: str) -> Doc:

@@ -1,7 +1,9 @@
 """Read a JSON array of documents one by one, whatever its size; gzipped or not."""
 
 import gzip
+import re
 import zlib
+from codecs import BOM_UTF8 as BOM
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
@@ -28,20 +30,29 @@ def iter_json_array(path: Path) -> Iterator[Any]:
     n_read = 0
     with _open(path) as file_:
         try:
+            start = len(BOM) if file_.read(len(BOM)) == BOM else 0
+            file_.seek(start)
             first = next(ijson.basic_parse(file_), None)
             if first is None or first[0] != "start_array":
                 raise CorpusError(str(path), "expected a JSON array of documents: [{…}, …]")
-            file_.seek(0)
+            file_.seek(start)
             for item in ijson.items(file_, "item", use_float=True):
                 yield item
                 n_read += 1
         except (ijson.JSONError, UnicodeDecodeError) as err:
-            reason = "not UTF-8" if "utf8" in str(err).lower() else str(err).splitlines()[0].strip()
+            reason = reason_of(err)
             place = f"{path}, after document {n_read}" if n_read else str(path)
             raise CorpusError(place, f"not valid JSON, or cut off ({reason})") from err
         except (gzip.BadGzipFile, zlib.error, EOFError) as err:
             place = f"{path}, after document {n_read}" if n_read else str(path)
             raise CorpusError(place, f"not valid gzip, or cut off ({err})") from err
+
+
+def reason_of(err: Exception) -> str:
+    """In a line. ijson's errors may hold bytes."""
+    first = err.args[0] if err.args else ""
+    text = first.decode("utf8", "replace") if isinstance(first, bytes) else str(err)
+    return "not UTF-8" if re.search("utf-?8", text, re.IGNORECASE) else (text.splitlines() or [""])[0].strip()
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -26,7 +26,15 @@ def is_hidden(path: Path) -> bool:
 
 def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
     """Yield the documents of one `.spacy` file. Raises ValueError with its path if it can't be read."""
-    yield from load_shard(path).get_docs(vocab)
+    docs = load_shard(path).get_docs(vocab)
+    while True:
+        try:
+            doc = next(docs, None)
+        except Exception as err:  # of files that unpack, and are odd
+            raise ValueError(Errors.E022.format(path=path, problem=f"{type(err).__name__}: {err}")) from err
+        if doc is None:
+            return
+        yield doc
 
 
 def load_shard(path: Path) -> DocBin:
@@ -70,14 +78,8 @@ def without_hidden_states(doc: Doc) -> Doc:
     return doc
 
 
-@contextmanager
-def whole_or_nothing(target: Path, *, overwrite: bool = False, replaces: Sequence[str] = ()) -> Iterator[Path]:
-    """Give a temporary folder beside `target`; what lies there as `target.name` takes its place at the end.
-
-    If the block fails, nothing is left behind and an older `target` stays as it was.
-    Raises FileExistsError if `target` has content and `overwrite` is off, or if it is a folder with anything but
-    files of the patterns `replaces`; without patterns, no folder is ever replaced.
-    """
+def check_target(target: Path, *, overwrite: bool, replaces: Sequence[str]) -> None:
+    """Raise FileExistsError for what must not be replaced (`whole_or_nothing`)."""
     content = list(target.iterdir()) if target.is_dir() else []
     if (content or target.is_file()) and not overwrite:
         raise FileExistsError(Errors.E023.format(path=target))
@@ -87,6 +89,17 @@ def whole_or_nothing(target: Path, *, overwrite: bool = False, replaces: Sequenc
     if foreign:
         expected = ", ".join(replaces)
         raise FileExistsError(Errors.E028.format(path=target, found=", ".join(foreign[:5]), expected=expected))
+
+
+@contextmanager
+def whole_or_nothing(target: Path, *, overwrite: bool = False, replaces: Sequence[str] = ()) -> Iterator[Path]:
+    """Give a temporary folder beside `target`; what lies there as `target.name` takes its place at the end.
+
+    If the block fails, nothing is left behind and an older `target` stays as it was.
+    Raises FileExistsError if `target` has content and `overwrite` is off, or if it is a folder with anything but
+    files of the patterns `replaces`; without patterns, no folder is ever replaced.
+    """
+    check_target(target, overwrite=overwrite, replaces=replaces)
     created = [p for p in (target.parent, *target.parent.parents) if not p.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

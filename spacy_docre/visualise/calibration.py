@@ -38,10 +38,17 @@ def draw_reliability(bins: Mapping[str, NDArray[np.floating[Any]]], errors: Mapp
     figure.savefig(path, dpi=150)
 
 
-def make_figure(**settings: Any) -> tuple[Any, Any]:
+def require_matplotlib() -> None:
+    """Raise ImportError, with what to do, if it is not installed."""
     try:
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure  # noqa: F401
     except ImportError as err:
         raise ImportError(Errors.E123) from err
+
+
+def make_figure(**settings: Any) -> tuple[Any, Any]:
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(5, 4), layout="constrained")
     return figure, figure.add_subplot(**settings)

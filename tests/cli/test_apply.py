@@ -156,10 +156,6 @@ def test_what_is_refused_is_said_and_nothing_changes(model, data, tmp_path, args
     assert tree(tmp_path) == before
 
 
-EARLIER = pytest.mark.xfail(strict=True, reason="it is found when all has been done, and the parts are left behind")
-
-
-@EARLIER
 @pytest.mark.parametrize(("output", "error"), [("full", "docre-E028"), ("full.jsonl", "docre-E032")])
 def test_a_foreign_folder_is_refused_before_anything_is_done(model, data, tmp_path, output, error):
     (tmp_path / output).mkdir()
@@ -170,7 +166,6 @@ def test_a_foreign_folder_is_refused_before_anything_is_done(model, data, tmp_pa
     assert tree(tmp_path) == before
 
 
-@pytest.mark.xfail(strict=True, reason="the folder for the output is left behind")
 def test_a_new_folder_for_the_output_is_not_left_without_one(model, data, tmp_path):
     code, _ = run("apply", model, data, tmp_path / "new" / "out.jsonl", "-tk", "x")
     assert code == 1
@@ -234,7 +229,6 @@ def test_what_was_begun_differently_is_refused_until_forced(model, data, tmp_pat
     assert [d["text"] for d in records(tmp_path / "2.jsonl")] == ["Bob"]
 
 
-@pytest.mark.xfail(strict=True, reason="an input is replaced, or the last output read as an input")
 @pytest.mark.parametrize(("source", "output"), [("in.jsonl", "in.jsonl"), ("shards", "shards"), (".", "out.jsonl")])
 def test_an_output_is_no_input(model, data, tmp_path, source, output):
     """Refused, or the same as before."""
@@ -249,15 +243,13 @@ def test_an_output_is_no_input(model, data, tmp_path, source, output):
 
 
 MENTION = '{{"text": "a", "entities": [{{"mentions": ["x{}"]}}]}}\n'
-SPLIT = pytest.mark.xfail(strict=True, raises=AssertionError, reason="read_problems takes them for the end of a line")
-NO_TEXT = pytest.mark.xfail(strict=True, raises=AssertionError, reason="the manifest has the name as it is")
 ODD = [
-    pytest.param("in", "a.jsonl", MENTION.format("\u2028"), marks=SPLIT, id="a line separator"),
-    pytest.param("in", "a.jsonl", MENTION.format("\x85"), marks=SPLIT, id="a next line"),
+    pytest.param("in", "a.jsonl", MENTION.format("\u2028"), id="a line separator"),
+    pytest.param("in", "a.jsonl", MENTION.format("\x85"), id="a next line"),
     pytest.param("in", "a.jsonl", MENTION.format("\\ud800"), id="half a surrogate pair"),
     pytest.param("in", "a.jsonl", MENTION.format("\\u001b[31m"), id="an escape sequence"),
     pytest.param("in", os.fsdecode(b"\xff.json"), "{", id="a file name that is no text"),
-    pytest.param(os.fsdecode(b"\xff"), "a.json", "{", marks=NO_TEXT, id="a folder name that is no text"),
+    pytest.param(os.fsdecode(b"\xff"), "a.json", "{", id="a folder name that is no text"),
 ]
 
 

@@ -197,7 +197,6 @@ def test_what_can_not_be_read_is_said_with_its_path(folder, name, content, code,
     assert not (folder / "new").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="nothing is printed, and the exit code is 0")
 def test_an_empty_folder_is_said(tmp_path):
     code, text = run("show", TINY, tmp_path)
     assert code == 1

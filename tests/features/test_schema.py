@@ -197,7 +197,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         create_schema_v1(tmp_path / "nowhere.json").read()
 
 
-@pytest.mark.xfail(strict=True, reason="read_schema does not catch OSError, as label_files does: IsADirectoryError")
 def test_a_folder_is_no_file_of_rules(tmp_path):
     with pytest.raises(ValueError, match="docre-E0"):
         read_schema(tmp_path)

@@ -184,15 +184,11 @@ def test_an_output_can_be_put_in_again(nlp, data, tmp_path):
     assert found_in(tmp_path / "b.jsonl") == again
 
 
-OWN_PIPE = pytest.mark.xfail(strict=True, raises=RuntimeError, reason="an error in a pipe without handler ends the run")
-NEW_DOC = pytest.mark.xfail(strict=True, raises=TypeError, reason="spaCy keeps the context of as_tuples on the Doc")
-
-
 FAILING = [
     "test-apply-single",
     "test-apply-fragile",
-    pytest.param("test-apply-abrupt", marks=OWN_PIPE),
-    pytest.param("test-apply-copy", marks=NEW_DOC),
+    pytest.param("test-apply-abrupt"),
+    pytest.param("test-apply-copy"),
 ]
 
 
@@ -217,7 +213,6 @@ def test_documents_that_fail_are_left_out_and_listed(nlp, tmp_path, component, s
     assert names(tmp_path) == {"in.jsonl", output.name, result.listed_in.name}
 
 
-@pytest.mark.xfail(strict=True, reason="earlier components have changed the other documents of the batch already")
 def test_documents_beside_one_that_fails_are_processed_once(nlp, tmp_path):
     """An entity recogniser, for example, takes what it found the first time for given."""
     nlp.add_pipe("test-apply-count")
@@ -226,7 +221,6 @@ def test_documents_beside_one_that_fails_are_processed_once(nlp, tmp_path):
     assert [doc.user_data["n_times"] for doc in docs_in(tmp_path / "out.spacy")] == [1, 1]
 
 
-@pytest.mark.xfail(strict=True, reason="the handler that lets batches go is taken back only where all went well")
 def test_a_run_that_was_stopped_leaves_the_pipeline_as_it_was(nlp, data, tmp_path):
     nlp.add_pipe("test-apply-single")
     with pytest.raises(Stopped):

@@ -103,7 +103,7 @@ DIFFERENT = counted(*sampled(0, [2, -3, 0.5]))
 @pytest.mark.parametrize("shrinkage", [np.inf, 1e12])
 def test_drawn_without_end_all_offsets_are_the_common_one(shrinkage):
     scale, offset, offsets = fit_labels(DIFFERENT, shrinkage)
-    assert (scale, offset) == fit(DIFFERENT.sum(1).astype(float))
+    assert (scale, offset) == pytest.approx(fit(DIFFERENT.sum(1).astype(float)), abs=1e-3)
     assert offsets == pytest.approx([offset] * 3, abs=1e-6)
 
 
@@ -133,7 +133,6 @@ def test_what_is_drawn_and_what_is_seen_are_in_balance(shrinkage):
     assert missing == pytest.approx(shrinkage * (offset - offsets), abs=1e-5)
 
 
-@pytest.mark.xfail(strict=True, reason="the scale is fitted as if all labels had one offset, and is too small then")
 def test_scores_are_right_where_labels_differ():
     """As sampled: a scale of 0.8, and offsets of 2, -3 and ½."""
     scale, _, offsets = fit_labels(DIFFERENT, 0.1)
@@ -270,7 +269,7 @@ def test_stored_thresholds_and_scores_are_those_of_the_saved_pipeline(folder, tm
     found.store(teacher)
     teacher.nlp.to_disk(tmp_path / "after")
     nlp = spacy.load(tmp_path / "after")
-    assert nlp.get_pipe("docre_relations").decoder.thresholds == pytest.approx(found.margin(found.offsets), abs=0.01)
+    assert nlp.get_pipe("docre_relations").decoder.thresholds == pytest.approx(found.margins)
     assert evaluated(nlp, docs) == pytest.approx(astuple(found.after), abs=0.01)
     scores = [r.score for doc in nlp.pipe([unlabelled(doc) for doc in docs]) for r in get_relations(doc)]
     expected = p(found.scale * np.concatenate(margins_of(teacher, docs)) + found.offsets)
@@ -278,7 +277,6 @@ def test_stored_thresholds_and_scores_are_those_of_the_saved_pipeline(folder, tm
     assert min(scores) > found.cut - 0.01
 
 
-@pytest.mark.xfail(strict=True, reason="thresholds lie in the middle of a bin of margins that counts as predicted")
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_the_scores_that_were_promised_are_those_of_an_evaluation(folder, settings):
     for seed in range(4):

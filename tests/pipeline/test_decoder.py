@@ -253,20 +253,17 @@ def test_rules_of_a_file_are_not_learned_and_the_file_may_go(rules_file, tmp_pat
     assert "place of death" not in {label for _, label, _ in predictions(nlp)[0]}  # no organisation is there
 
 
-@pytest.mark.xfail(strict=True, reason="the file is read at the first prediction: rules are not saved before it")
 def test_rules_that_were_given_in_loading_are_saved_too(born, rules_file, tmp_path):
     from_folder(load(born, rules_file), tmp_path / "saved")
     rules_file.unlink()
     assert ("1", BIRTHPLACE, "0") in predictions(spacy.load(tmp_path / "saved"))[0]
 
 
-@pytest.mark.xfail(strict=True, reason="a file is read only where cfg has no rules: another one is ignored")
 def test_a_file_given_in_loading_takes_the_place_of_learned_rules(rules_file, tmp_path):
     with_rules().to_disk(tmp_path / "saved")
     assert ("0", "place of death", "1") not in predictions(load(tmp_path / "saved", rules_file))[0]
 
 
-@pytest.mark.xfail(strict=True, reason="take_labels forgets the rules that initialize has just learned")
 def test_copied_weights_leave_the_learned_rules(born):
     nlp = with_rules()
     expected = component(nlp).cfg["schema"]
@@ -292,7 +289,6 @@ def test_thresholds_and_calibration_are_saved_and_new_weights_forget_them(born, 
     assert set(component(initialised(nlp)).cfg) == {"labels", "types"}
 
 
-@pytest.mark.xfail(strict=True, reason="spaCy's from_disk updates cfg, so what the saved one lacks stays")
 def test_loading_over_a_component_forgets_its_thresholds(born):
     nlp = decided(born)
     nlp.from_disk(born)
