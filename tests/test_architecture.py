@@ -11,7 +11,7 @@ import spacy_docre
 PACKAGE = Path(spacy_docre.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 RANKS = {
-    "errors": 0, "types": 0, "masking": 0,
+    "errors": 0, "types": 0, "masking": 0, "memory": 0,
     "annotations": 1, "label_files": 1,
     "readers": 2, "features": 2, "scoring": 2, "grouping": 2,
     "layers": 3, "losses": 3,

@@ -55,6 +55,9 @@ def convert_cli(
     facts: Path | None = typer.Option(
         None, "--facts", help="Label documents by name matching with facts, JSON: [[head name, tail name, label], …]"
     ),
+    spaces: bool = typer.Option(
+        True, "--spaces/--no-spaces", help="Whether there is a space after each token; Chinese, for example, has none"
+    ),
     docs_per_shard: int = typer.Option(
         500, "--docs-per-shard", "-n", min=1, help="Documents in each file, where the target is a folder"
     ),
@@ -82,6 +85,7 @@ def convert_cli(
                 status=labels_are,
                 distant=distant,
                 facts=facts,
+                spaces=spaces,
                 docs_per_shard=docs_per_shard,
                 skip_invalid=skip_invalid,
                 overwrite=overwrite,
@@ -107,6 +111,7 @@ def convert_to_spacy(
     status: str | None = None,
     distant: Path | None = None,
     facts: Path | None = None,
+    spaces: bool = True,
     docs_per_shard: int = 500,
     skip_invalid: bool = False,
     overwrite: bool = False,
@@ -114,6 +119,7 @@ def convert_to_spacy(
     """DocRED JSON to one .spacy file or a folder of shards.
 
     status: how far the labels can be trusted, "complete" by default.
+    spaces: whether there is a space after each token.
     distant, facts: files whose labels take the place of the documents' own; their status is "distant" then.
     Raises CorpusError for bad input, with its place; ValueError for an unknown status or file type;
     FileExistsError if the target exists.
@@ -144,9 +150,11 @@ def convert_to_spacy(
     rows = DistantLabels(distant) if distant is not None else None
     on_invalid = leave_out if skip_invalid else None
     if facts is None:
-        docs = read_docred(source, Vocab(), status=status, names=names, distant=rows, on_invalid=on_invalid)
+        docs = read_docred(
+            source, Vocab(), status=status, names=names, distant=rows, spaces=spaces, on_invalid=on_invalid
+        )
     else:
-        docs = read_docred(source, Vocab(), status=NONE, on_invalid=on_invalid)
+        docs = read_docred(source, Vocab(), status=NONE, spaces=spaces, on_invalid=on_invalid)
         docs = label_by_facts(docs, facts, names or {})
     docs = count(docs, result)
     shards = ("*.spacy",) if target.suffix != ".spacy" else ()

@@ -33,7 +33,7 @@ def debug_data_cli(
     """
     try:
         surveys = survey(train, dev, model=model, lang=lang, window=window)
-    except (ValueError, OSError) as err:
+    except (ValueError, OSError, ImportError) as err:
         msg.fail("Can't read the data", str(err))
         sys.exit(1)
     print_counts(surveys, window=window)
@@ -96,8 +96,8 @@ def print_counts(surveys: list["DataSurvey"], *, window: int) -> None:
         ("Mentions per document", [mean(s.n_mentions, s) for s in surveys]),
         ("Pairs per document", [mean(s.n_pairs, s) for s in surveys]),
         ("Relations per document", [mean(s.n_relations, s) for s in surveys]),
-        ("  pairs that have one", [share(s.n_relations, s.n_pairs) for s in surveys]),
-        ("  named in one sentence", [share(s.intra, s.n_relations) for s in surveys]),
+        ("  pairs that have one", [share(s.n_related, s.n_pairs) for s in surveys]),
+        ("  named in one sentence", [share(s.intra, s.n_placed) for s in surveys]),
         ("  with evidence", [share(s.n_with_evidence, s.n_relations) for s in surveys]),
         ("Entity types", [", ".join(f"{x} {n:,}" for x, n in s.types.most_common(8)) for s in surveys]),
         ("Labels", [f"{len(s.labels):,}" for s in surveys]),

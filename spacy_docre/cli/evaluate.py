@@ -178,7 +178,11 @@ def with_performance(model: str, scores: dict[str, Any]) -> dict[str, Any]:
     from spacy.util import get_model_meta, get_package_path, is_package
 
     path = get_package_path(model) if is_package(model) else Path(model)
-    performance = {key: value for key, value in scores.items() if key.startswith(PUBLISHED) and value is not None}
+    performance = {
+        key: value
+        for key, value in scores.items()
+        if key.startswith(PUBLISHED) and not key.endswith("_per_second") and value is not None
+    }
     return {**get_model_meta(path), "performance": performance}
 
 

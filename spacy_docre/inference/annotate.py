@@ -12,6 +12,7 @@ from spacy.training import Example
 
 from ..annotations import UNCALIBRATED, SoftLabels, get_entities, get_soft_labels, set_soft_labels
 from ..errors import Errors
+from ..memory import give_back_memory
 from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import Manifest, sha256
 from ..readers.shards import find_shards, load_shard, write_shard
@@ -67,6 +68,7 @@ def annotate(
         manifest.shards.append(finish_shard(docs, output, f"{len(manifest.shards):05}.spacy"))
         manifest.write(output)
         del docs  # before the next ones are read
+        give_back_memory()
     manifest.complete = True
     manifest.write(output)
     return manifest

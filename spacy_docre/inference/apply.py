@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 
 from ..annotations import get_triples
 from ..errors import Errors
+from ..memory import give_back_memory
 from ..readers.documents import Input, find_inputs, printable, read_inputs
 from ..readers.manifest import Manifest, sha256
 from ..readers.shards import check_target, whole_or_nothing, without_hidden_states
@@ -85,6 +86,8 @@ def apply(
         docs, problems = process(nlp, part, batch_size=batch_size, n_process=n_process, on_progress=on_progress)
         manifest.shards.append(finish_part(docs, problems, folder, len(manifest.shards), suffix, with_text=with_text))
         manifest.write(folder)
+        del docs, part  # before the next ones are read
+        give_back_memory()
     try:
         return finish(manifest, folder, output, overwrite=overwrite)
     except ValueError:  # nothing to write

@@ -1,18 +1,14 @@
 """Component `docre_entities`: the entities that relations are between, from the mentions that a `ner` has found."""
 
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline import Pipe
-from spacy.tokens import Doc, Span
-from spacy.training import Example
 from thinc.api import Model
 
-from ..annotations import MENTIONS_KEY, has_mentions, install_extensions, set_entities
-from ..errors import Errors
-from ..grouping import EntityGrouper, group_mentions
+from .linked_entities import LinkedEntities
+from .ruled_entities import DocREEntities
 
 DEFAULT_CONFIG: dict[str, Any] = {
     "groupers": {
@@ -80,82 +76,7 @@ def make_docre_entities(
     )
     if linker is None:
         return rules
-    from .linked_entities import LinkedEntities
-
     return LinkedEntities(nlp.vocab, linker, name, rules)
-
-
-class DocREEntities(Pipe):
-    def __init__(
-        self,
-        name: str = "docre_entities",
-        *,
-        groupers: Mapping[str, EntityGrouper | None],
-        spans_key: str | None = None,
-        type_map: Mapping[str, str | None] = {},
-        overwrite: bool = False,
-        predicted_share: float = 0.0,
-        ramp_steps: int = 1000,
-        scorer: Callable | None = None,
-    ) -> None:
-        if not 0 <= predicted_share <= 1:
-            raise ValueError(Errors.E081.format(name="predicted_share", expected="in [0, 1]", value=predicted_share))
-        self.name = name
-        self.groupers = {name: grouper for name, grouper in groupers.items() if grouper is not None}
-        self.spans_key = spans_key
-        self.type_map = dict(type_map)
-        self.overwrite = overwrite
-        self.predicted_share = predicted_share
-        self.ramp_steps = ramp_steps
-        self.scorer = scorer
-        self.n_updates = 0
-        install_extensions(None)
-
-    def __call__(self, doc: Doc) -> Doc:
-        """Set the document's entities, unless it has some. Raises ValueError if the span group is not there."""
-        if self.overwrite or not has_mentions(doc):
-            set_entities(doc, group_mentions(doc, self.mentions(doc), list(self.groupers.values())))
-        return doc
-
-    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Process a stream of documents, one by one."""
-        error_handler = self.get_error_handler()
-        for doc in stream:
-            try:
-                yield self(doc)
-            except Exception as err:
-                error_handler(self.name, self, [doc], err)
-
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Any = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """Nothing is learned: some documents lose their annotated entities, and are given found ones after that.
-
-        (spaCy copies the documents of a batch before it calls this, so that the annotated ones come back.)
-        """
-        share = self.predicted_share * min(1.0, self.n_updates / max(1, self.ramp_steps))
-        self.n_updates += 1
-        for example in examples:
-            if random.random() < share:  # spaCy seeds it
-                example.predicted.spans.pop(MENTIONS_KEY, None)
-        return {} if losses is None else losses
-
-    def mentions(self, doc: Doc) -> list[Span]:
-        """Mentions in the order of the text, with the types that they will have."""
-        if self.spans_key is None:
-            found: Sequence[Span] = doc.ents
-        elif self.spans_key in doc.spans:
-            found = sorted(doc.spans[self.spans_key], key=lambda m: (m.start, m.end))
-        else:
-            keys = ", ".join(sorted(doc.spans)) or "none"
-            raise ValueError(Errors.E131.format(name=self.name, key=self.spans_key, found=keys))
-        types = [(m, self.type_map.get(m.label_, m.label_)) for m in found]
-        return [Span(doc, m.start, m.end, label=type_, kb_id=m.kb_id_) for m, type_ in types if type_ is not None]
 
 
 def create_ontonotes_types_v1() -> dict[str, str]:

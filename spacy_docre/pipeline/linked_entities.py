@@ -20,7 +20,7 @@ from ..grouping.aliases import AliasGrouper
 from ..grouping.base import Clusters
 from ..grouping.candidates import Candidates, find_candidates
 from ..models.listening import waits_for_encoder
-from .docre_entities import DocREEntities
+from .ruled_entities import DocREEntities
 
 N_SAMPLE = 10
 
@@ -116,6 +116,8 @@ class LinkedEntities(TrainablePipe):
         validate_get_examples(get_examples, "LinkedEntities.initialize")
         sample = [self.annotated(eg)[0] for eg, _ in zip(get_examples(), range(N_SAMPLE))]
         self.model.initialize(X=sample)
+        self.rules.name = self.name
+        self.rules.initialize(get_examples, nlp=nlp)
 
 
 def link(candidates: Candidates, logits: np.ndarray) -> list[list[Span]]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import filter_spans
 
 from ..annotations import (
+    MENTIONS_KEY,
     TITLE_KEY,
     copy_mentions,
     entities_or_ents,
@@ -113,6 +115,8 @@ class Corpus:
         if self.gold_entities:
             if not has_mentions(reference) and reference.ents:
                 set_entities(reference, entities_or_ents(reference))
+            elif has_mentions(reference) and not reference.has_annotation("ENT_IOB"):
+                reference.ents = filter_spans(reference.spans[MENTIONS_KEY])  # what a ner learns
             lost = copy_mentions(reference, predicted)
         return Example(predicted, reference), lost
 

@@ -23,6 +23,7 @@ def read_docred(
     status: str = COMPLETE,
     names: Mapping[str, str] | None = None,
     distant: DistantLabels | None = None,
+    spaces: bool = True,
     on_invalid: Callable[[CorpusError], None] | None = None,
 ) -> Iterator[Doc]:
     """Yield the documents of a DocRED or Re-DocRED JSON file, one by one.
@@ -30,6 +31,7 @@ def read_docred(
     status: label status of every document; documents whose status is "none" need no labels.
     distant: labels that take the place of the documents' own; those without any have status "none".
     names: relation id -> readable label, for example {"P17": "country"}.
+    spaces: whether there is a space after each token; Chinese, for example, has none.
     on_invalid: called with the error of each invalid document, which is then left out; by default the
         error is raised. A file that is not JSON, or is cut off, is always an error.
 
@@ -40,7 +42,7 @@ def read_docred(
             record, status = distant.join(record)
         try:
             check_document(record, labels_required=status != NONE)
-            yield make_doc(record, vocab, status=status, names=names)
+            yield make_doc(record, vocab, status=status, names=names, spaces=spaces)
         except FieldError as err:
             title = record.get("title", "") if isinstance(record, Mapping) else ""
             shown = kind(title) if isinstance(title, (list, dict)) else repr(str(title))
@@ -50,13 +52,21 @@ def read_docred(
             on_invalid(error)
 
 
-def make_doc(record: Mapping[str, Any], vocab: Vocab, *, status: str, names: Mapping[str, str] | None = None) -> Doc:
+def make_doc(
+    record: Mapping[str, Any],
+    vocab: Vocab,
+    *,
+    status: str,
+    names: Mapping[str, str] | None = None,
+    spaces: bool = True,
+) -> Doc:
     """A Doc from one checked record: tokens, sentences, mentions, entities ("0", "1", …), relations."""
     sents = record["sents"]
     starts = [0, *accumulate(len(sent) for sent in sents)]
     words = [word for sent in sents for word in sent]
     first_tokens = {start for start, sent in zip(starts, sents) if sent}
-    doc = Doc(vocab, words=words, sent_starts=[i in first_tokens for i in range(len(words))])
+    starts_sentence: list[bool | int | None] = [i in first_tokens for i in range(len(words))]
+    doc = Doc(vocab, words=words, spaces=[spaces] * len(words), sent_starts=starts_sentence)
     set_entities(doc, [[_mention(doc, m, starts) for m in entity] for entity in record["vertexSet"]])
     doc.ents = filter_spans(doc.spans[MENTIONS_KEY])
     doc.user_data[TITLE_KEY] = record["title"]

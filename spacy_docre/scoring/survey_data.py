@@ -19,14 +19,14 @@ from ..annotations import (
 from .relation_scorer import is_intra, sentence_numbers
 
 SHINGLE = 8  # words in a row that two documents have in common by copying, hardly by chance
-MOST_SHINGLES = 2000  # of one document: the smallest hashes stand for all
 NEAR = 0.5  # share of the shorter document's shingles that makes two documents near-duplicates
 
 
 @dataclass
 class DataSurvey:
     """labels: relations by label; types: entities by type; statuses: documents by label status
-    n_pairs: ordered pairs of entities; intra: relations whose entities are named in one sentence
+    n_pairs: ordered pairs of entities; n_related: those with a relation
+    intra: relations whose entities are named in one sentence, of n_placed in documents with sentence boundaries
     fingerprints: hashed shingles of each document, for near-duplicates; titles: of all documents
     """
 
@@ -37,6 +37,8 @@ class DataSurvey:
     n_entities: int = 0
     n_pairs: int = 0
     n_relations: int = 0
+    n_related: int = 0
+    n_placed: int = 0
     n_with_evidence: int = 0
     n_with_sentences: int = 0
     n_taught: int = 0
@@ -72,9 +74,13 @@ def survey_data(name: str, docs: Iterable[Doc], nlp: Language, *, window: int) -
 
 def add_document(result: DataSurvey, doc: Doc, nlp: Language, *, window: int) -> None:
     title = get_title(doc)
-    entities, relations = get_entities(doc), get_relations(doc)
-    mentions = [m for e in entities for m in e.mentions]
     result.n_docs += 1
+    try:
+        entities, relations = get_entities(doc), get_relations(doc)
+    except ValueError as err:
+        result.note("documents that can't be read", f"{title!r}: {err}")
+        return
+    mentions = [m for e in entities for m in e.mentions]
     result.n_tokens += len(doc)
     result.longest = max(result.longest, len(doc))
     result.n_entities += len(entities)
@@ -83,6 +89,7 @@ def add_document(result: DataSurvey, doc: Doc, nlp: Language, *, window: int) ->
     result.n_mentions += len(mentions)
     result.longest_mention = max(result.longest_mention, *(len(m) for m in mentions), 0)
     result.n_relations += len(relations)
+    result.n_related += len({(r.head.id, r.tail.id) for r in relations})
     result.n_with_evidence += sum(bool(r.evidence) for r in relations)
     result.n_taught += bool(get_soft_labels(doc))
     result.statuses[get_label_status(doc)] += 1
@@ -91,6 +98,7 @@ def add_document(result: DataSurvey, doc: Doc, nlp: Language, *, window: int) ->
     sentence_of = sentence_numbers(doc)
     if sentence_of:
         result.n_with_sentences += 1
+        result.n_placed += len(relations)
         result.intra += sum(is_intra(r, sentence_of) for r in relations)
     result.titles.append(title)
     result.fingerprints.append(fingerprint(doc))
@@ -140,8 +148,8 @@ def set_of_ids(doc: Doc) -> list[Any]:
 def fingerprint(doc: Doc) -> frozenset[int]:
     """Hashes of the word sequences of a document; of a short one, of all its words together."""
     words = [t.norm for t in doc if not (t.is_space or t.is_punct)]
-    hashes = {hash(tuple(words[i : i + SHINGLE])) for i in range(max(1, len(words) - SHINGLE + 1))}
-    return frozenset(sorted(hashes)[:MOST_SHINGLES]) if words else frozenset()
+    starts = range(max(1, len(words) - SHINGLE + 1)) if words else range(0)
+    return frozenset(hash(tuple(words[i : i + SHINGLE])) for i in starts)
 
 
 def shared_titles(first: DataSurvey, second: DataSurvey) -> list[str]:

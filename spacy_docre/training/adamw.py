@@ -7,8 +7,10 @@ from thinc.api import Optimizer
 from thinc.types import FloatsXd
 
 from ..errors import Errors
+from ..memory import give_back_memory
 
 HEAD_PREFIX = "docre_head."
+STEPS_PER_TRIM = 50
 
 
 class AdamW(Optimizer):
@@ -21,6 +23,7 @@ class AdamW(Optimizer):
     def __init__(self, learn_rate: Any, *, head_scale: float, **settings: Any) -> None:
         super().__init__(learn_rate, use_averages=False, **settings)
         self.head_scale = head_scale
+        self.n_steps = 0
 
     def __call__(
         self, key: tuple[int, str], weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
@@ -33,6 +36,13 @@ class AdamW(Optimizer):
             return super().__call__(key, weights, gradient, lr_scale=lr_scale)
         finally:
             self.L2 = weight_decay
+
+    def step_schedules(self) -> None:
+        """Called after each step of training."""
+        super().step_schedules()
+        self.n_steps += 1
+        if self.n_steps % STEPS_PER_TRIM == 0:
+            give_back_memory()
 
 
 def create_adamw_v1(

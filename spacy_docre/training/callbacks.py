@@ -45,17 +45,20 @@ def create_copy_weights_v1(
                 )
             pipe: Any = nlp.get_pipe(name)
             trained: Any = other.get_pipe(name)
-            if hasattr(pipe, "moves"):  # a ner or parser: its labels and their order belong to its weights
-                pipe.from_bytes(trained.to_bytes(exclude=["vocab"]), exclude=["vocab"])
-                continue
-            is_ours = hasattr(pipe, "take_labels")
+            is_ours, has_moves = hasattr(pipe, "take_labels"), hasattr(pipe, "moves")
             sizes, settings = _sizes(pipe.model), [dict(layer.attrs) for layer in pipe.model.walk()]
-            if is_ours:
+            if is_ours or has_moves:
                 missing = [label for label in pipe.labels if label not in trained.labels]
                 if missing:
                     raise ValueError(Errors.E120.format(source=source, missing=", ".join(missing)))
+            if is_ours:
                 pipe.take_labels(trained.labels)
             try:
+                if has_moves:  # a ner or parser: the order of its labels belongs to its weights
+                    for label in trained.labels:
+                        pipe.add_label(label)
+                    pipe.from_bytes(trained.to_bytes(exclude=["vocab"]), exclude=["vocab"])
+                    continue
                 pipe.model.from_bytes(trained.model.to_bytes())
             except Exception as err:  # thinc, torch and safetensors each have their own
                 reason = str(err).splitlines()[0] if str(err) else type(err).__name__

@@ -78,12 +78,10 @@ def test_counts_by_hand(train, dev):
     assert table["founder of"] == ["1", "0"]
 
 
-@pytest.mark.xfail(strict=True, reason="documents without sentences count as if none of their relations were in one")
 def test_without_sentence_boundaries_nobody_knows_what_is_in_one_sentence(tmp_path):
     assert cells(debug(save(tmp_path / "train.spacy", long_doc("a"))))["named in one sentence"] == ["-"]
 
 
-@pytest.mark.xfail(strict=True, reason="relations are counted, of which a pair may have several")
 def test_pairs_that_have_several_relations_are_one_pair(tmp_path):
     """Of two pairs, one has both."""
     doc = long_doc("a")
@@ -271,7 +269,6 @@ def test_relations_of_unknown_entities_end_with_exit_code_1(tmp_path):
     assert "docre-E001" in text
 
 
-@pytest.mark.xfail(strict=True, reason="the message names the ids, but neither the file nor the document")
 def test_relations_of_unknown_entities_are_said_with_their_place(tmp_path):
     _, text = run("debug-data", save(tmp_path / "train.spacy", long_doc("good"), broken("bad")))
     assert "'bad'" in plain(text)
@@ -289,7 +286,6 @@ def test_a_pipeline_that_is_not_there(train):
     assert "no_such_pipeline" in text
 
 
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="spacy.blank raises ImportError, which is not caught")
 def test_a_language_that_is_not_there(train):
     code, text = run("debug-data", train, "--lang", "qq")
     assert code == 1

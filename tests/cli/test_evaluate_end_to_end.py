@@ -179,7 +179,6 @@ def test_the_pipelines_meta_has_the_figures(pipeline, data, tmp_path, scores):
     assert None not in performance.values()
 
 
-@pytest.mark.xfail(strict=True, reason='PUBLISHED has "e2e_", and e2e_docs_per_second begins with it')
 def test_the_speed_of_this_machine_stays_out_of_the_meta(pipeline, data, tmp_path):
     assert run("evaluate", pipeline, data, "--end-to-end", "--meta", tmp_path / "meta.json")[0] == 0
     assert not [key for key in srsly.read_json(tmp_path / "meta.json")["performance"] if "second" in key]

@@ -138,7 +138,6 @@ def test_the_config_learns_entities_and_relations(first):
         assert entities(found) == [[name] for name, _ in ents(doc)]
 
 
-@pytest.mark.xfail(strict=True, reason="the sentencizer's sents_f (1 with gold sentences) has half of the weight")
 def test_the_score_is_of_relations_and_entities(first):
     """Components add their own weights, unless [training.score_weights] says null."""
     weights = spacy.load(first / "model-last").config["training"]["score_weights"]
@@ -203,7 +202,6 @@ def test_a_copied_ner_learns_labels_that_are_new(source, tmp_path):
     assert ents(nlp(doc.text)) == [*GOLD[1][:-1], ("Navy", "NAVY")]
 
 
-@pytest.mark.xfail(strict=True, reason="its output layer is made for the labels of the data: thinc's ValueError on nO")
 def test_fewer_labels_in_the_data_become_those_of_the_source(source, tmp_path):
     """As with relations. There is no ORG."""
     nlp = copied(ner_alone(), source, tmp_path, make_doc())
@@ -211,7 +209,6 @@ def test_fewer_labels_in_the_data_become_those_of_the_source(source, tmp_path):
     assert found_by(nlp) == GOLD
 
 
-@pytest.mark.xfail(strict=True, reason="the ner is copied outside of the try that says so")
 def test_a_ner_of_another_width_is_said(source, tmp_path):
     with pytest.raises(ValueError, match=r"docre-E121.*'ner'"):
         copied(ner_alone(hidden_width=16), source, tmp_path, make_doc(), make_hopper_doc())

@@ -10,7 +10,6 @@ from spacy.vocab import Vocab
 from spacy_docre import set_entities, set_relations
 from spacy_docre.annotations import RELATIONS_KEY, TITLE_KEY, SoftLabels, set_soft_labels
 from spacy_docre.scoring.survey_data import (
-    MOST_SHINGLES,
     DataSurvey,
     fingerprint,
     near_duplicates,
@@ -262,14 +261,12 @@ def test_the_closest_come_first():
 
 
 def test_long_documents_that_are_the_same():
-    n = MOST_SHINGLES + 500
-    assert len(fingerprint(of_text(text(n)))) == MOST_SHINGLES
+    n = 2500
     assert shares([text(n)], [text(n)]) == [("a0", "b0", 1)]
     ((_, _, share),) = shares([text(n)], [text(n, w1000="x")])
     assert share == pytest.approx((n - 7 - 8) / (n - 7), abs=0.02)
 
 
-@pytest.mark.xfail(strict=True, reason="the smallest hashes of a long document are few of a shorter one's")
 def test_a_document_within_a_much_longer_one():
     """All of its 1,993 sequences are there, of 9,993: the longer one keeps about 400 of them among its smallest."""
     assert shares([text(2000)], [text(10_000)]) == [("a0", "b0", 1)]

@@ -1,0 +1,6 @@
+"""Every error and warning of the package: a code, what was found, what to do."""
+
+from .raised import Errors
+from .warned import Warnings
+
+__all__ = ["Errors", "Warnings"]

@@ -1,0 +1,63 @@
+"""Every warning of the package."""
+
+from .messages import Messages
+
+
+class Warnings(metaclass=Messages):
+    W001 = (
+        "doc._.{attr} belongs to another package, so relations are not shown there. They are in "
+        "spacy_docre.get_relations(doc); or choose another name, for example relations_attr = "
+        "'docre_relations' in the config of the component."
+    )
+    W002 = (
+        "{n_mentions} mention(s) in {n_docs} document(s) got no token vector (the encoder's windows cut "
+        "them off): entities without any are not related to others. Use longer or overlapping windows "
+        "(get_spans)."
+    )
+    W003 = (
+        "{n_tokens} visible token(s) in {n_docs} document(s) got no token vector (the encoder's windows "
+        "cut them off). Use longer or overlapping windows (get_spans)."
+    )
+    W004 = (
+        "{n_docs} document(s) have more than max_entities_for_axial = {limit} entities: the axial "
+        "attention is left out for them."
+    )
+    W005 = "Precision {precision!r} is not supported on {device}; {fallback} is used instead."
+    W006 = "{n_mentions} mention(s) in {n_docs} document(s) do not fit the tokens and were left out."
+    W007 = (
+        "The training data has documents whose labels are {status}, and no soft labels: only the relations that they "
+        "have are learned from, nothing from their absence."
+    )
+    W008 = (
+        "{n_relations} relation(s) of a training document are not learned: their label is not among the component's "
+        "labels, or one of their entities is not in the document. The component's targets.counts has the total."
+    )
+    W009 = (
+        "A document has no sentence boundaries, so the evidence for relations is given in windows of {window} tokens. "
+        "Put a component that sets them before this one: nlp.add_pipe('sentencizer', before='docre_relations'), or "
+        "a parser."
+    )
+    W010 = (
+        "No such file: {path}, so there is no Ign F1. The pipeline was trained with it; name a file for scoring with "
+        "`python -m spacy docre evaluate --facts FILE`, or set facts = null in [components.docre_relations.scorer]."
+    )
+    W011 = (
+        "DSC: alpha = {alpha} makes a positive cheapest at a probability of {best:.2f}, so training pushes it "
+        "away from 1. Take at most {most}."
+    )
+    W012 = (
+        "Sum has losses that start or end at a step, but nobody counts steps, so it stays at step 0. Add "
+        '[training.before_update] @callbacks = "spacy-docre.count_steps.v1", or call loss.set_step(step).'
+    )
+    W013 = (
+        "Entities of a type that the training data did not have: {found}; it had {known}. Relations of such entities "
+        "are hardly found. Give docre_entities, before docre_relations, a type_map from one to the other."
+    )
+    W014 = (
+        "Calibration of {teacher} gives a scale of {scale:.2f}: its higher margins do not mean that more holds. Its "
+        "probabilities are left as they are. Train it longer, or calibrate on documents with the labels that it knows."
+    )
+    W015 = (
+        "{name} has predicted_share > 0, and {missing} will not annotate in training, so nothing is found there to "
+        "learn from. Set [training] annotating_components = {needed}."
+    )
