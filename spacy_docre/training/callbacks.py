@@ -54,10 +54,8 @@ def create_copy_weights_v1(
             if is_ours:
                 pipe.take_labels(trained.labels)
             try:
-                if has_moves:  # a ner or parser: the order of its labels belongs to its weights
-                    for label in trained.labels:
-                        pipe.add_label(label)
-                    pipe.from_bytes(trained.to_bytes(exclude=["vocab"]), exclude=["vocab"])
+                if has_moves:
+                    _copy_parser(trained, pipe)
                     continue
                 pipe.model.from_bytes(trained.model.to_bytes())
             except Exception as err:  # thinc, torch and safetensors each have their own
@@ -72,6 +70,14 @@ def create_copy_weights_v1(
         return nlp
 
     return copy_weights
+
+
+def _copy_parser(trained: Any, pipe: Any) -> None:
+    """Copy a ner or parser, whose labels and their order belong to its weights."""
+    for label in trained.labels:
+        pipe.add_label(label)  # makes room for its weights
+    pipe.from_bytes(trained.to_bytes(exclude=["vocab"]), exclude=["vocab"])
+    pipe.model.attrs["unseen_classes"] = set(trained.model.attrs["unseen_classes"])
 
 
 def _sizes(model: Model) -> list[int]:

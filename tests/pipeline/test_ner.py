@@ -189,17 +189,12 @@ def test_a_copied_ner_predicts_the_same_before_training(source, tmp_path):
     assert found_by(spacy.load(tmp_path / "saved")) == GOLD
 
 
-def test_a_copied_ner_learns_labels_that_are_new(source, tmp_path):
-    """spaCy's ner adds them in training."""
+def test_labels_that_the_source_does_not_know_are_said(source, tmp_path):
+    """As with relations."""
     doc = make_hopper_doc()
     doc.spans[MENTIONS_KEY] = [*list(doc.spans[MENTIONS_KEY])[:-1], Span(doc, 10, 11, label="NAVY", span_id="2")]
-    nlp = copied(ner_alone(), source, tmp_path, make_doc(), doc)
-    assert found_by(nlp) == GOLD
-    examples = [Example(unlabelled(d, nlp.vocab), with_ents(d)) for d in (make_doc(), doc)]
-    optimizer = create_adamw_v1(learn_rate=3e-3, head_learn_rate=3e-3)
-    for _ in range(30):
-        step(nlp, examples, optimizer)
-    assert ents(nlp(doc.text)) == [*GOLD[1][:-1], ("Navy", "NAVY")]
+    with pytest.raises(ValueError, match=r"docre-E120.*NAVY"):
+        copied(ner_alone(), source, tmp_path, make_doc(), doc)
 
 
 def test_fewer_labels_in_the_data_become_those_of_the_source(source, tmp_path):

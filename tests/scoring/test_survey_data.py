@@ -183,11 +183,12 @@ def test_every_document_with_a_problem_is_named():
     assert problems(*docs, document()) == {"entities without a type": [f"'{i}': 'Bob'" for i in range(5)]}
 
 
-def test_relations_of_unknown_entities_are_an_error():
+def test_relations_of_unknown_entities_are_said_and_other_documents_go_on():
     doc = document(relations=[("0", "r", "1")])
     doc.user_data[RELATIONS_KEY][0]["tail"] = "7"
-    with pytest.raises(ValueError, match="docre-E001"):
-        survey(doc)
+    found = survey(doc, document())
+    assert found.n_docs == 2
+    assert "docre-E001" in found.problems["documents that can't be read"][0]
 
 
 def text(n_words: int, first: int = 0, **changed: str) -> list[str]:
