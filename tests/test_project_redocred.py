@@ -50,3 +50,21 @@ def test_the_whole_chain(project, encoder):
     compared = run(project, "redocred-compare", *settings)
     assert compared.returncode == 0, compared.stdout + compared.stderr
     assert "without distillation" in (project / "metrics" / "redocred.html").read_text(encoding="utf8")
+
+
+@pytest.mark.slow
+def test_a_pipeline_from_raw_text(project, encoder):
+    """`wiki96` ends in a wheel whose model card has the licences and the figures, and in relations of a raw text."""
+    settings = ["--vars.wiki96_pretrain_steps", "2", "--vars.wiki96_steps", "60"]
+    settings += ["--vars.encoder", str(encoder), "--vars.data_dir", str(FICTIONAL), "--vars.more_dir", "more"]
+    done = run(project, "wiki96", *settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (project / "packages").glob("en_docre_wiki-*")
+    assert list(folder.rglob("en_docre_wiki-*.whl"))
+    meta = srsly.read_json(project / "metrics" / "wiki96" / "meta.json")
+    assert {source["name"] for source in meta["sources"]} >= {"Re-DocRED", "DocRED"}
+    assert "from the text alone" in meta["notes"]
+    assert {"rel_micro_f", "e2e_strict_f", "mention_f", "conll_f"} <= meta["performance"].keys()
+    assert "Marie Curie was born in Warsaw" in (project / "metrics" / "wiki96" / "sample.txt").read_text(
+        encoding="utf8"
+    )

@@ -1,5 +1,6 @@
 """`python -m spacy docre evaluate`: how good a pipeline's relations are."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,12 @@ def evaluate_cli(
         help="Write the pipeline's meta.json with these figures to this file, for `spacy package --meta-path`",
         dir_okay=False,
     ),
+    card: Path | None = typer.Option(
+        None,
+        "--card",
+        exists=True,
+        help="With --meta: JSON of what else a model card says (description, license, sources, notes)",
+    ),
     per_label: bool = typer.Option(False, "--per-label", help="Also print precision, recall and F1 per label"),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
@@ -93,7 +100,7 @@ def evaluate_cli(
         msg.good(f"Saved all figures to {output}")
     if meta is not None:
         meta.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(meta, with_performance(model, scores))
+        srsly.write_json(meta, with_performance(model, scores, data=data, card=card))
         msg.good(f"Saved meta.json with these figures to {meta}")
 
 
@@ -173,8 +180,13 @@ def require_relations(nlp: "Language", model: str) -> None:
         raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(nlp.pipe_names) or "empty"))
 
 
-def with_performance(model: str, scores: dict[str, Any]) -> dict[str, Any]:
-    """The meta data of a pipeline with its scores as `performance`, as `spacy package --meta-path` takes them."""
+def with_performance(
+    model: str, scores: dict[str, Any], *, data: Path | None = None, card: Path | None = None
+) -> dict[str, Any]:
+    """The meta data of a pipeline with its scores as `performance`, as `spacy package --meta-path` takes them.
+
+    card: fields that take the place of the pipeline's own; what was measured is added to its notes.
+    """
     from spacy.util import get_model_meta, get_package_path, is_package
 
     path = get_package_path(model) if is_package(model) else Path(model)
@@ -183,7 +195,27 @@ def with_performance(model: str, scores: dict[str, Any]) -> dict[str, Any]:
         for key, value in scores.items()
         if key.startswith(PUBLISHED) and not key.endswith("_per_second") and value is not None
     }
-    return {**get_model_meta(path), "performance": performance}
+    meta = {**get_model_meta(path), "performance": performance}
+    if card is not None:
+        meta |= srsly.read_json(card)
+        meta["notes"] = "\n\n".join(x for x in (meta.get("notes", ""), measured(scores, data)) if x)
+    return meta
+
+
+def measured(scores: dict[str, Any], data: Path | None) -> str:
+    """The main figures in words, with the machine that the speed is of."""
+    import platform
+
+    counts = scores["rel_counts"]
+    where = f"On {counts['docs']} documents ({data.name if data else 'scored'}, {counts['gold']} relations)"
+    text = f"{where}: F1 {100 * scores['rel_micro_f']:.1f} with the data's entities"
+    speed = scores["words_per_second"]
+    if "e2e_strict_f" in scores:
+        strict, loose = 100 * scores["e2e_strict_f"], 100 * scores["e2e_loose_f"]
+        text += f"; from the text alone {strict:.1f} (strict) and {loose:.1f} (loose)"
+        mentions, entities = 100 * scores["mention_f"], 100 * scores["conll_f"]
+        text += f"; mentions F1 {mentions:.1f}, entities {entities:.1f} (mean of MUC, B³, CEAF-e)"
+    return f"{text}. {speed:,.0f} words per second ({platform.machine()}, {os.cpu_count()} cores)."
 
 
 def print_scores(scores: dict[str, Any], *, per_label: bool = False) -> None:

@@ -72,10 +72,28 @@ def require_finished(folder: Path) -> None:
 def create_teacher_labels_v1(path: str | Path) -> list[str] | None:
     """The relation labels of the teachers of a folder that `spacy docre annotate` wrote: a student's labels.
 
+    path: such a folder; or a JSON file of labels, a list or {id: label}, as for `spacy docre convert --labels`.
+
     None for documents without a manifest: the labels are then those that are in the documents.
+    Raises ValueError for a JSON file of anything else.
     """
-    manifest = read_manifest(Path(path))  # [initialize] gives strings
+    path = Path(path)  # [initialize] gives strings
+    if path.suffix == ".json":
+        return read_labels(path)
+    manifest = read_manifest(path)
     return manifest.labels if manifest else None
+
+
+def read_labels(path: Path) -> list[str]:
+    """Sorted. Raises ValueError, with the path, for a file that has no labels."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf8"))
+    except (ValueError, OSError) as err:
+        raise ValueError(Errors.E093.format(path=path, reason=err)) from err
+    labels = list(stored.values()) if isinstance(stored, dict) else stored
+    if not isinstance(labels, list) or not labels or not all(isinstance(x, str) and x for x in labels):
+        raise ValueError(Errors.E094.format(path=path, field="", expected='["label", …] or {"id": "label"}'))
+    return sorted(set(labels))
 
 
 def sha256(*files: Path) -> str:
