@@ -39,10 +39,24 @@ MSE = {"@losses": "spacy-docre.LogitMSE.v1"}
 
 
 def arm(
-    mode: str, source: str = "incomplete", objective: Any = MSE, *, calibrated: bool = True, **settings: Any
+    mode: str,
+    source: str = "incomplete",
+    objective: Any = MSE,
+    *,
+    calibrated: bool = True,
+    teacher: str = "",
+    **settings: Any,
 ) -> dict[str, Any]:
-    """Where the documents come from, and what the student learns from them."""
-    return {"source": source, "calibrated": calibrated, "objective": objective, "targets": {"mode": mode, **settings}}
+    """Where the documents come from, and what the student learns from them. teacher: an arm of `full` whose fine-tuned
+    student it is; else that of redocred.py."""
+    targets = {"mode": mode, **settings}
+    return {
+        "source": source,
+        "calibrated": calibrated,
+        "objective": objective,
+        "targets": targets,
+        **({"teacher": teacher} if teacher else {}),
+    }
 
 
 def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
@@ -50,6 +64,7 @@ def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
         return {
             "distilled": arm("teacher_soft", "all", priors=priors),
             "labels as they are": arm("closed_world", "all", None),
+            "distilled from that": arm("teacher_soft", "all", priors=priors, teacher="labels as they are"),
         }
     objectives = ("TemperatureKL", "BernoulliKL", "SymmetricKL", "ZLPRDistil")
     return {
@@ -100,8 +115,11 @@ def run_arm(args: argparse.Namespace, files: Path, name: str, settings: dict[str
     if str(seed) not in done.get("teacher", {}):
         add(args, ["teacher", str(seed)], distillation_report.score(teacher, corpus))
     stages = done.get("runs", {}).get(args.part, {}).get(name, {}).get(str(seed), {})
-    folder = files / "models" / args.part / f"{name.replace(' ', '_')}-{seed}"
-    if "finetuned" in stages:
+    folder = folder_of(files, args.part, name, seed)
+    if settings.get("teacher"):
+        teacher = folder_of(files, "full", settings["teacher"], seed) / "finetuned" / "model-last"
+    is_teacher = name in {a.get("teacher") for a in table_of_arms(args.part, "").values()}
+    if "finetuned" in stages and (not is_teacher or (folder / "finetuned" / "model-last").exists()):
         return
     print(f"== {args.part}, {name}, seed {seed}", flush=True)
     place = ["runs", args.part, name, str(seed)]
@@ -114,7 +132,12 @@ def run_arm(args: argparse.Namespace, files: Path, name: str, settings: dict[str
     figures = distillation_report.score(folder / "finetuned" / "model-last", corpus)
     add(args, [*place, "finetuned"], {"training_seconds": seconds, **figures})
     add(args, [*place, "settings"], json.loads(json.dumps(settings).replace(f"{files}/", "")))
-    shutil.rmtree(folder / "finetuned")
+    if not is_teacher:
+        shutil.rmtree(folder / "finetuned")
+
+
+def folder_of(files: Path, part: str, name: str, seed: int) -> Path:
+    return files / "models" / part / f"{name.replace(' ', '_')}-{seed}"
 
 
 def tune(args: argparse.Namespace, files: Path) -> None:
@@ -163,7 +186,8 @@ def prepare(args: argparse.Namespace, files: Path) -> None:
 
 def annotate(args: argparse.Namespace, files: Path, settings: dict[str, Any], teacher: Path, seed: int) -> Path:
     source, limit = settings["source"], PARTS[args.part]["limit"]
-    output = files / "soft" / f"{source}-{limit or 'all'}-{'' if settings['calibrated'] else 'raw-'}{seed}"
+    kind = f"{'' if settings['calibrated'] else 'raw-'}{'second-' if settings.get('teacher') else ''}"
+    output = files / "soft" / f"{source}-{limit or 'all'}-{kind}{seed}"
     inputs = [files / name for name in INPUTS[source]]
     options = ("--calibrate", args.work.resolve() / "corpus" / "dev.spacy") if settings["calibrated"] else ()
     spacy("docre", "annotate", teacher, *inputs, output, "--limit", limit, *options, "-g", args.gpu_id)
