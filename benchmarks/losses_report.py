@@ -47,13 +47,21 @@ def score(model: Path, files: Path) -> dict[str, float]:
         rows = np.zeros((len(logits), len(component.labels)), dtype=bool)
         index = {label: i for i, label in enumerate(component.labels)}
         rows[positive_cells(reference_ids(doc, example.reference), example.reference, index)] = True
-        margins.append((logits[:, 1:] - logits[:, :1]).ravel())
+        margins.append(highest(logits[:, 1:] - logits[:, :1], component.max_labels_per_pair).ravel())
         truth.append(rows.ravel())
     n_gold = sum(len(set(get_triples(eg.reference))) for eg in examples)
     found = score_relations(examples, facts=read_facts(files / "facts.json"))
     figures = {name: found[name] for name in FIGURES if name in found}
     best = best_f(np.concatenate(margins), np.concatenate(truth), n_gold)
     return {**figures, "best_f": best, "calibration_error": calibration_error(scores, hits)}
+
+
+def highest(margins: np.ndarray, n: int) -> np.ndarray:
+    """The n highest labels of each pair, as the component has them; others are -inf. (n_pairs, n_labels), both"""
+    if margins.shape[1] <= n:
+        return margins
+    least = np.partition(margins, -n, axis=1)[:, -n:].min(axis=1, keepdims=True)
+    return np.where(margins >= least, margins, -np.inf)
 
 
 def fresh(nlp, files: Path):
