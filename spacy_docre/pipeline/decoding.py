@@ -89,7 +89,7 @@ def decode(margins: NDArray, *, thresholds: NDArray, max_labels: int) -> Cells:
     margins (n_pairs, n_labels), thresholds (n_labels,) -> pair and label indices (n,), ordered by pair, then excess.
     """
     pairs, labels = np.nonzero(margins > thresholds)
-    order = np.lexsort((thresholds[labels] - margins[pairs, labels], pairs))
+    order = np.lexsort((thresholds[labels].astype(float) - margins[pairs, labels], pairs))  # thresholds may be large
     pairs, labels = pairs[order], labels[order]
     first_of_pair = np.searchsorted(pairs, pairs)
     keep = np.arange(len(pairs)) - first_of_pair < max_labels

@@ -32,6 +32,7 @@ def create_corpus_v1(
     gold_tokens: bool = True,
     gold_entities: bool = True,
     gold_sentences: bool = True,
+    fill_ents: bool = False,
     shuffle: bool = False,
     seed: int = 0,
     limit: int = 0,
@@ -43,6 +44,7 @@ def create_corpus_v1(
     gold_entities: take the annotated entities (`doc.ents`, grouped by name, where there are none); otherwise they
         are left to earlier components (which must be among [training] annotating_components).
     gold_sentences: with gold_tokens, take the annotated sentence boundaries too (evidence is given in sentences).
+    fill_ents: with gold_entities, take the mentions as `doc.ents` too, where there are none: what a ner learns from.
     shuffle: another order in each pass, the same for the same `seed`: of the files, and of the documents
         within a buffer. Only needed with max_epochs = -1; otherwise spaCy shuffles.
     limit: read only so many documents; 0 reads all.
@@ -52,6 +54,7 @@ def create_corpus_v1(
         gold_tokens=gold_tokens,
         gold_entities=gold_entities,
         gold_sentences=gold_sentences,
+        fill_ents=fill_ents,
         shuffle=shuffle,
         seed=seed,
         limit=limit,
@@ -66,6 +69,7 @@ class Corpus:
         gold_tokens: bool,
         gold_entities: bool,
         gold_sentences: bool,
+        fill_ents: bool,
         shuffle: bool,
         seed: int,
         limit: int,
@@ -74,6 +78,7 @@ class Corpus:
         self.gold_tokens = gold_tokens
         self.gold_entities = gold_entities
         self.gold_sentences = gold_sentences
+        self.fill_ents = fill_ents
         self.shuffle = shuffle
         self.seed = seed
         self.limit = limit
@@ -115,7 +120,7 @@ class Corpus:
         if self.gold_entities:
             if not has_mentions(reference) and reference.ents:
                 set_entities(reference, entities_or_ents(reference))
-            elif has_mentions(reference) and not reference.has_annotation("ENT_IOB"):
+            elif self.fill_ents and has_mentions(reference) and not reference.has_annotation("ENT_IOB"):
                 reference.ents = filter_spans(reference.spans[MENTIONS_KEY])  # what a ner learns
             lost = copy_mentions(reference, predicted)
         return Example(predicted, reference), lost

@@ -104,7 +104,7 @@ def torch_twin(nlp, examples, vectors, *, alpha: float, drop: float, seed: int):
     leaf = torch.tensor(np.concatenate(vectors), requires_grad=True)
     torch.manual_seed(seed)
     module.train()
-    first, second = (module(leaf, grids, int(batch.n_pairs.sum()), drop) for _ in range(2))
+    first, second = (module(leaf, grids, int(batch.n_pairs.sum()), dropout=drop) for _ in range(2))
     component = component_of(nlp)
     index = {label: i for i, label in enumerate(component.labels)}
     docs = [eg.predicted for eg in examples]
