@@ -64,7 +64,7 @@ def train_linker(args: argparse.Namespace) -> Any:
     tok2vec = {**listener, "pooling": {"@layers": "reduce_mean.v1"}}
     linker = {"@architectures": "spacy-docre.MentionLinker.v1", "tok2vec": tok2vec}
     config["components"]["docre_entities"] |= {
-        "linker": linker,
+        "model": linker,
         "predicted_share": 0.0,
         "spans_key": "mentions",
     }

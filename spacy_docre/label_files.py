@@ -1,6 +1,5 @@
 """Files that say something of single labels, written by `spacy docre embed-labels` and `spacy docre priors`."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .errors import Errors
+from .json_file import read_json
 
 
 def read_costs(path: Path, labels: Sequence[str]) -> Tensor:
@@ -51,10 +51,7 @@ def read_priors(path: Path, labels: Sequence[str]) -> Tensor:
 
 
 def _read(path: Path, fields: Sequence[str]) -> dict[str, Any]:
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf8"))
-    except (OSError, ValueError) as err:
-        raise ValueError(Errors.E093.format(path=path, reason=err)) from err
+    found = read_json(path)
     for field in fields:
         if not isinstance(found, dict) or not isinstance(found.get(field), list):
             raise ValueError(Errors.E094.format(path=path, field=field, expected="a list"))

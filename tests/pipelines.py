@@ -1,5 +1,8 @@
 """Small pipelines, the documents they learn, and a training step as `spacy train` takes it."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -12,6 +15,7 @@ from spacy_docre.annotations import copy_mentions
 from spacy_docre.training.adamw import create_adamw_v1
 
 from .conftest import make_doc
+from .test_old_models import TINY
 
 SMALL_HEAD = {
     "hidden_width": 32,
@@ -53,6 +57,16 @@ def transformer_pipeline(encoder, model: dict = {}, head: dict = {}, **settings)
     nlp.add_pipe("transformer", config={"model": trf})
     nlp.add_pipe("docre_relations", config={"model": {**SMALL_HEAD, **head}, **settings})
     return nlp
+
+
+def save_naming_pipeline(folder: Path, names: Mapping[str, str]) -> Path:
+    """The tiny trained pipeline, which finds its own sentences, and entities by their names. names: to types"""
+    nlp = spacy.load(TINY)
+    nlp.add_pipe("sentencizer", first=True)
+    ruler = nlp.add_pipe("entity_ruler", before="docre_relations")
+    ruler.add_patterns([{"label": label, "pattern": name} for name, label in names.items()])
+    nlp.to_disk(folder)
+    return folder
 
 
 def make_hopper_doc(vocab: Vocab | None = None) -> Doc:

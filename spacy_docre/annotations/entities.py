@@ -30,7 +30,17 @@ def get_entities(doc: Doc) -> tuple[Entity, ...]:
     return tuple(make_entity(id_, mentions) for id_, mentions in groups.items())
 
 
+def get_entity_ids(doc: Doc) -> tuple[str, ...]:
+    """The ids of the document's entities, without building views."""
+    mentions = doc.spans.get(MENTIONS_KEY, ())
+    return tuple(dict.fromkeys(m.id_ or f"@{i}" for i, m in enumerate(mentions)))
+
+
 def make_entity(id_: str, mentions: Sequence[Span]) -> Entity:
+    if len(mentions) == 1:
+        (m,) = mentions
+        kb_id = m.kb_id_ if m.kb_id_ not in NOT_LINKED else ""
+        return Entity(id=id_, label=m.label_, mentions=(m,), name=m.text, kb_id=kb_id)
     label = Counter(m.label_ for m in mentions).most_common(1)[0][0]
     name = max((m.text for m in mentions), key=len)
     kb_id = next((m.kb_id_ for m in mentions if m.kb_id_ not in NOT_LINKED), "")

@@ -7,7 +7,7 @@ from typing import Any
 from spacy.tokens import Doc, Span
 
 from ..errors import Errors
-from .entities import get_entities
+from .entities import get_entities, get_entity_ids
 from .views import Entity, Relation, span_to_dict
 
 RELATIONS_KEY = "docre_relations"
@@ -48,7 +48,7 @@ def set_relations(doc: Doc, relations: Iterable[Any], *, status: str | None = No
     unknown status.
     """
     plain = [to_plain(rel) for rel in relations]
-    check_ids(plain, {e.id for e in get_entities(doc)})
+    check_ids(plain, get_entity_ids(doc))
     stored = [checked(rel, len(doc)) for rel in plain]
     if status is not None:
         set_label_status(doc, status)
@@ -136,7 +136,7 @@ def checked(rel: Mapping[str, Any], n_tokens: int) -> dict[str, Any]:
     if rel["head"] == rel["tail"]:
         raise ValueError(Errors.E002.format(id=rel["head"]))
     score = rel["score"]
-    if not isinstance(score, Real) or not 0 <= float(score) <= 1:
+    if not isinstance(score, (float, Real)) or not 0 <= float(score) <= 1:
         raise ValueError(Errors.E008.format(**rel))
     if not all(is_range(e, n_tokens) for e in rel["evidence"]):
         raise ValueError(Errors.E007.format(**{**rel, "n_tokens": n_tokens}))
@@ -147,4 +147,4 @@ def is_range(value: Any, n_tokens: int) -> bool:
     """Whether `value` is (start, end) of at least one of the document's tokens."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         return False
-    return all(isinstance(i, Integral) for i in value) and 0 <= int(value[0]) < int(value[1]) <= n_tokens
+    return all(isinstance(i, (int, Integral)) for i in value) and 0 <= int(value[0]) < int(value[1]) <= n_tokens

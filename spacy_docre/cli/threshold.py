@@ -72,8 +72,9 @@ def run(model: str, data: Path, output: Path, *, plots: Path | None, overwrite: 
     from ..inference.annotate import count_docs, read_examples
     from ..inference.teacher import Teacher
     from ..inference.thresholds import choose_thresholds
+    from ..readers.shards import whole_or_nothing
 
-    check_output(output, overwrite=overwrite)
+    own = check_output(output, overwrite=overwrite)
     if plots is not None:
         from ..visualise.calibration import require_matplotlib
 
@@ -86,7 +87,8 @@ def run(model: str, data: Path, output: Path, *, plots: Path | None, overwrite: 
     if plots is not None:
         draw(found, plots)
     found.store(teacher)
-    save_pipeline(teacher.nlp, output)
+    with whole_or_nothing(output, overwrite=True, replaces=own) as tmp:
+        teacher.nlp.to_disk(tmp)
     return found
 
 
@@ -106,31 +108,21 @@ def draw(found: "Thresholds", folder: Path) -> None:
     srsly.write_json(folder / "thresholds.json", summary(found))
 
 
-def check_output(output: Path, *, overwrite: bool) -> None:
-    """Raise ValueError unless there is nothing, or a pipeline that may be replaced."""
+def check_output(output: Path, *, overwrite: bool) -> list[str]:
+    """The names of files that may be replaced. Raises ValueError for anything that is there and is no pipeline, and
+    FileExistsError for other files beside one."""
+    from ..readers.shards import check_target
+
+    own: list[str] = []
     if output.exists() and any(output.iterdir()):
         if not overwrite:
             raise ValueError(Errors.E134.format(path=output))
         if not (output / "meta.json").exists() or not (output / "config.cfg").exists():
             raise ValueError(Errors.E135.format(path=output))
-        own = {"meta", "config", "tokenizer", "vocab", *srsly.read_json(output / "meta.json").get("components", ())}
-        foreign = sorted(p.name for p in output.iterdir() if p.stem not in own and p.name not in own)
-        if foreign:
-            found = ", ".join(foreign[:5])
-            raise ValueError(Errors.E028.format(path=output, found=found, expected="those of a pipeline"))
-
-
-def save_pipeline(nlp: Any, output: Path) -> None:
-    """Under a temporary name first; only then is what was there removed."""
-    import shutil
-    import tempfile
-
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as tmp:
-        nlp.to_disk(Path(tmp) / "new")
-        if output.exists():
-            output.replace(Path(tmp) / "old")
-        shutil.move(Path(tmp) / "new", output)
+        names = ["meta", "config", *srsly.read_json(output / "meta.json").get("components", ())]
+        own = ["tokenizer", "vocab", *names, *(f"{name}.*" for name in names)]
+        check_target(output, overwrite=True, replaces=own)
+    return own
 
 
 def summary(found: "Thresholds") -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Errors(metaclass=Messages):
         "was trained with."
     )
     E041 = (
-        "The token vectors of {n_docs} document(s) are all zero, so relations would be guesses: no encoder "
+        "The token vectors of {n_docs} document(s) are all zero, so predictions would be guesses: no encoder "
         "has run before this component. Is it missing, disabled, excluded, or (during training) not among "
         "[training] annotating_components?"
     )

@@ -7,10 +7,9 @@ against the annotators' evidence; the attention that pairs pay to sentences give
 
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-import numpy as np
-from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..annotations import Entity
@@ -29,36 +28,36 @@ class Evidence:
 
     def __init__(self, doc: Doc, entities: Iterable[Entity]) -> None:
         self.starts, self.n_tokens = sentence_starts(doc), len(doc)
+        self.ends = [*self.starts[1:], self.n_tokens]
         self.sentences = [self._sentences_of(entity) for entity in entities]
 
     def __call__(self, head: int, tail: int) -> list[TokenRange]:
         """The sentences for a pair of entities, by their numbers, as token ranges in order."""
         chosen = choose_sentences(self.sentences[head], self.sentences[tail])
-        ends = [*self.starts[1:], self.n_tokens]
-        return [(self.starts[i], ends[i]) for i in chosen]
+        return [(self.starts[i], self.ends[i]) for i in chosen]
 
-    def _sentences_of(self, entity: Entity) -> NDArray[np.int64]:
+    def _sentences_of(self, entity: Entity) -> list[int]:
         """The numbers of the sentences that name an entity, ascending."""
-        return np.unique([bisect_right(self.starts, mention.start) - 1 for mention in entity.mentions])
+        return sorted({bisect_right(self.starts, mention.start) - 1 for mention in entity.mentions})
 
 
-def choose_sentences(head: NDArray[np.int64], tail: NDArray[np.int64]) -> list[int]:
+def choose_sentences(head: Sequence[int], tail: Sequence[int]) -> list[int]:
     """All sentences that name both; or else one that names each, nearest to each other, the first such two.
 
     head, tail: ascending numbers of the sentences that name each entity, at least one. ([1, 4], [4, 6]) gives [4],
     ([1, 4], [2, 6]) gives [1, 2].
     """
-    both = np.intersect1d(head, tail, assume_unique=True)
-    if len(both):
-        return both.tolist()
-    merged = np.concatenate([head, tail])
-    is_head = np.arange(len(merged)) < len(head)
-    order = np.argsort(merged, kind="stable")
-    merged, is_head = merged[order], is_head[order]
+    both = set(head).intersection(tail)
+    if both:
+        return sorted(both)
     # the nearest two stand side by side, one of each
-    gaps = np.where(is_head[1:] != is_head[:-1], np.diff(merged), np.iinfo(np.int64).max)
-    nearest = int(gaps.argmin())
-    return merged[nearest : nearest + 2].tolist()
+    merged = sorted([*((i, True) for i in head), *((i, False) for i in tail)])
+    beside = (
+        (second - first, first, second)
+        for (first, is_head), (second, next_is_head) in pairwise(merged)
+        if is_head != next_is_head
+    )
+    return list(min(beside)[1:])
 
 
 def sentence_starts(doc: Doc) -> list[int]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import srsly
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..annotations import COMPLETE, get_entities, get_label_status, get_triples
 from ..errors import Errors
+from ..json_file import read_json
 
 SEEN_ENOUGH = 10  # relations of a label, before the types that it was not seen with count as forbidden
 SURE_INVERSE = 0.95  # share of a label's relations whose inverse is there too
@@ -52,7 +52,7 @@ class SchemaCounts:
 
     def add(self, doc: Doc) -> None:
         type_of = {e.id: e.label for e in get_entities(doc)}
-        triples = set(get_triples(doc))
+        triples = {(h, r, t) for h, r, t in get_triples(doc) if h in type_of and t in type_of}
         for head, label, tail in triples:
             self.types.setdefault(label, Counter())[type_of[head], type_of[tail]] += 1
         if get_label_status(doc) != COMPLETE:
@@ -85,10 +85,7 @@ def read_schema(path: Path) -> Stored:
     """Raises ValueError, with the field, for anything but rules."""
     if not path.exists():
         raise ValueError(Errors.E024.format(path=path))
-    try:
-        stored = srsly.read_json(path)
-    except (ValueError, OSError) as err:
-        raise ValueError(Errors.E093.format(path=path, reason=err)) from err
+    stored = read_json(path)
     content = stored if isinstance(stored, dict) else {}
     types, inverses = content.get("types"), content.get("inverses")
     if not isinstance(types, dict):

@@ -18,14 +18,16 @@ def group_mentions(doc: Doc, mentions: Sequence[Span], groupers: Iterable[Entity
 
     The links of the first grouper come first. A link that would put two knowledge-base ids into one entity is left out.
     """
-    clusters = Clusters(["" if m.kb_id_ in NOT_LINKED else m.kb_id_ for m in mentions])
+    clusters = Clusters(knowledge_base_ids(mentions))
     for grouper in groupers:
         for first, second in grouper(doc, mentions):
             clusters.join(first, second)
-    groups: dict[int, list[Span]] = {}
-    for i, mention in enumerate(mentions):
-        groups.setdefault(clusters.root(i), []).append(mention)
-    return list(groups.values())
+    return [[mentions[i] for i in group] for group in clusters.groups()]
+
+
+def knowledge_base_ids(mentions: Iterable[Span]) -> list[str]:
+    """ "" for mentions that have none."""
+    return ["" if m.kb_id_ in NOT_LINKED else m.kb_id_ for m in mentions]
 
 
 class Clusters:
@@ -40,6 +42,13 @@ class Clusters:
             self.parent[i] = self.parent[self.parent[i]]
             i = self.parent[i]
         return i
+
+    def groups(self) -> list[list[int]]:
+        """The mentions of each set, in the order of its first one."""
+        groups: dict[int, list[int]] = {}
+        for i in range(len(self.parent)):
+            groups.setdefault(self.root(i), []).append(i)
+        return list(groups.values())
 
     def join(self, i: int, j: int) -> bool:
         """Returns whether the two are in one set afterwards."""

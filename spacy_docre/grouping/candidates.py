@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc, Span
 
 from .aliases import build_alias_grouper_v1
-from .base import Clusters, EntityGrouper
+from .base import Clusters, EntityGrouper, knowledge_base_ids
 from .names import kind_of, normalised
 from .words import ORGANISATION, OTHER, PERSON, PLACE, QUANTITY, words_of
 
@@ -39,14 +39,11 @@ class Candidates:
 
 def find_candidates(doc: Doc, mentions: Sequence[Span], sure: Sequence[EntityGrouper]) -> Candidates:
     """mentions: in the order of the text; sure: groupers whose links are always followed."""
-    clusters = Clusters([""] * len(mentions))
+    clusters = Clusters(knowledge_base_ids(mentions))
     for grouper in sure:
         for i, j in grouper(doc, mentions):
             clusters.join(i, j)
-    groups: dict[int, list[int]] = {}
-    for i in range(len(mentions)):
-        groups.setdefault(clusters.root(i), []).append(i)
-    names = list(groups.values())
+    names = clusters.groups()
     owner = {i: n for n, group in enumerate(names) for i in group}
     aliases = {tuple(sorted((owner[i], owner[j]))) for i, j in build_alias_grouper_v1()(doc, mentions)}
     words = words_of(doc.lang_)

@@ -17,7 +17,7 @@ from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import Manifest, sha256
 from ..readers.shards import find_shards, load_shard, write_shard
 from .calibration import calibrate
-from .resume import clear, describe_files, find_earlier
+from .resume import clear, describe_files, find_earlier, require_apart
 from .teacher import Teacher
 
 BATCH_SIZE = 32  # documents that are in memory with their hidden states
@@ -92,9 +92,7 @@ def describe(
     if len({t.name for t in teachers}) < len(teachers):
         raise ValueError(Errors.E125.format(names=", ".join(t.name for t in teachers)))
     for path in outside:
-        here, there = output.resolve(), path.resolve()
-        if here == there or there in here.parents or here in there.parents:
-            raise ValueError(Errors.E126.format(input=path, output=output))
+        require_apart(path, output)
     labels = set(teachers[0].labels)
     for teacher in teachers[1:]:
         if set(teacher.labels) != labels:

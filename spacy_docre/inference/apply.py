@@ -16,7 +16,7 @@ from ..annotations import get_triples
 from ..errors import Errors
 from ..memory import give_back_memory
 from ..readers.documents import Input, find_inputs, printable, read_inputs
-from ..readers.manifest import Manifest, sha256
+from ..readers.manifest import Manifest, folder_sha256
 from ..readers.shards import check_target, whole_or_nothing, without_hidden_states
 from .outputs import (
     Problem,
@@ -28,7 +28,7 @@ from .outputs import (
     write_part,
     write_problems,
 )
-from .resume import clear, find_earlier
+from .resume import clear, find_earlier, require_apart
 
 DOCS_PER_PART = 256
 
@@ -190,13 +190,6 @@ def patterns(output: Path) -> tuple[str, ...]:
     return ("*.spacy",) if not output.suffix else ()
 
 
-def require_apart(data: Path, output: Path) -> None:
-    """Raise ValueError if the output is an input, or would be one the next time."""
-    here, there = output.resolve(), data.resolve()
-    if here == there or there in here.parents or here in there.parents:
-        raise ValueError(Errors.E126.format(output=output, input=data))
-
-
 def problems_of(part: str) -> str:
     return f"{Path(part).stem}.problems"
 
@@ -204,8 +197,7 @@ def problems_of(part: str) -> str:
 def describe(nlp: Language, data: Path, **options: Any) -> dict[str, Any]:
     """What the output is made from, for the manifest of its parts: files by name, size and time of the last change."""
     listing = [(str(p.relative_to(data)), p.stat().st_size, p.stat().st_mtime_ns) for p in find_inputs(data)]
-    files = sorted(p for p in nlp.path.rglob("*") if p.is_file()) if nlp.path else []
-    checksum = sha256(*files) if files else hashlib.sha256(nlp.to_bytes()).hexdigest()
+    checksum = folder_sha256(nlp.path) if nlp.path else hashlib.sha256(nlp.to_bytes()).hexdigest()
     model = {"name": printable(nlp.path.name) if nlp.path else "", "sha256": checksum}
     inputs = {
         "file": printable(data.name),

@@ -1,7 +1,7 @@
 """Probabilities that are right on labelled documents: Platt scaling of a teacher's margins."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -17,6 +17,7 @@ EDGES = np.linspace(-40, 40, 8001)  # margins are counted in bins, so memory doe
 CENTRES = (EDGES[1:] + EDGES[:-1]) / 2
 BATCH_SIZE = 32
 N_ITERATIONS = 100
+Cells = tuple[NDArray[np.int64], NDArray[np.int64]]  # pair and label indices
 
 
 def calibrate(teacher: Teacher, examples: Iterable[Example]) -> tuple[float, float]:
@@ -28,18 +29,9 @@ def calibrate(teacher: Teacher, examples: Iterable[Example]) -> tuple[float, flo
 
     Raises ValueError if a document's labels are not complete, or if there is no relation to learn from.
     """
-    index = {label: i for i, label in enumerate(teacher.labels)}
     counts = np.zeros((2, len(CENTRES)))  # cells that are false and true, by margin
-    stream = iter(examples)
-    while batch := list(islice(stream, BATCH_SIZE)):
-        for example, logits in zip(batch, teacher.logits([eg.predicted for eg in batch])):
-            status = get_label_status(example.reference)
-            if status != COMPLETE:
-                raise ValueError(Errors.E127.format(status=status))
-            margins = logits[:, 1:] - logits[:, :1]
-            ids = reference_ids(example.predicted, example.reference)
-            cells = positive_cells(ids, example.reference, index)
-            counts += count_margins(margins, cells)
+    for _, margins, cells in labelled_margins(teacher, examples):
+        counts += count_margins(margins, cells)
     if not counts[1].sum():
         raise ValueError(Errors.E128)
     scale, offset = fit(counts)
@@ -49,9 +41,25 @@ def calibrate(teacher: Teacher, examples: Iterable[Example]) -> tuple[float, flo
     return scale, offset
 
 
-def count_margins(
-    margins: NDArray[np.float32], positive: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> NDArray[np.float64]:
+def labelled_margins(
+    teacher: Teacher, examples: Iterable[Example]
+) -> Iterator[tuple[Example, NDArray[np.float32], Cells]]:
+    """Each document with its margins (n_pairs, n_labels), and its relations as cells of them.
+
+    Raises ValueError if a document's labels are not complete.
+    """
+    index = {label: i for i, label in enumerate(teacher.labels)}
+    stream = iter(examples)
+    while batch := list(islice(stream, BATCH_SIZE)):
+        for example, logits in zip(batch, teacher.logits([eg.predicted for eg in batch])):
+            status = get_label_status(example.reference)
+            if status != COMPLETE:
+                raise ValueError(Errors.E127.format(status=status))
+            ids = reference_ids(example.predicted, example.reference)
+            yield example, logits[:, 1:] - logits[:, :1], positive_cells(ids, example.reference, index)
+
+
+def count_margins(margins: NDArray[np.float32], positive: Cells) -> NDArray[np.float64]:
     """How many cells of each bin are false and true: (2, n_bins)"""
     bins = margin_bins(margins)
     true = np.zeros(margins.shape, dtype=bool)

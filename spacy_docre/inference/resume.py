@@ -31,6 +31,13 @@ def find_earlier(output: Path, settings: dict[str, Any], *, overwrite: bool) -> 
     return None
 
 
+def require_apart(data: Path, output: Path) -> None:
+    """Raise ValueError if the output is an input, or would be one the next time."""
+    here, there = output.resolve(), data.resolve()
+    if here == there or there in here.parents or here in there.parents:
+        raise ValueError(Errors.E126.format(output=output, input=data))
+
+
 def clear(output: Path) -> None:
     """An empty folder, without the shards of an earlier run."""
     (output / MANIFEST).unlink(missing_ok=True)

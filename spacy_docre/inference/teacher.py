@@ -12,7 +12,7 @@ from ..annotations import UNCALIBRATED, entities_or_ents
 from ..errors import Errors
 from ..pipeline.batching import MAX_CELLS, batch_by_cost
 from ..pipeline.docre_relations import DocRERelations
-from ..readers.manifest import sha256
+from ..readers.manifest import folder_sha256
 from ..readers.shards import without_hidden_states
 
 
@@ -32,8 +32,7 @@ class Teacher:
         self.labels = self.component.labels
         self.calibration = UNCALIBRATED
         self.name = "/".join(Path(model).resolve().parts[-2:]) if Path(model).exists() else model
-        folder = self.nlp.path
-        self.checksum = sha256(*sorted(p for p in folder.rglob("*") if p.is_file()))
+        self.checksum = folder_sha256(self.nlp.path)
 
     def logits(self, docs: Sequence[Doc]) -> list[NDArray[np.float32]]:
         """The logits of each document's pairs (n_pairs, 1 + n_labels), in the order of the documents.

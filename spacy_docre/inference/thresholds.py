@@ -7,18 +7,16 @@ one number trades precision for recall: the cut with the best F1, or the lowest 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.training import Example
 
-from ..annotations import COMPLETE, get_entities, get_label_status, get_triples
+from ..annotations import get_entities, get_triples
 from ..errors import Errors
 from ..features.pair_batch import off_diagonal
-from ..features.targets import positive_cells, reference_ids
-from .calibration import BATCH_SIZE, CENTRES, EDGES, N_ITERATIONS, fit, margin_bins
+from .calibration import CENTRES, EDGES, N_ITERATIONS, Cells, fit, labelled_margins, margin_bins
 from .teacher import Teacher
 
 N_FOLDS = 5  # documents that thresholds are chosen on, and others that they are checked on
@@ -125,33 +123,21 @@ def count_folds(
     teacher: Teacher, examples: Iterable[Example], on_progress: Callable[[int], None]
 ) -> tuple[list[Counts], NDArray[np.int64]]:
     """Cells by margin and label, in folds of documents, and each fold's relations, predictable or not."""
-    index = {label: i for i, label in enumerate(teacher.labels)}
     folds = [np.zeros((2, len(teacher.labels), len(CENTRES)), dtype=np.int64) for _ in range(N_FOLDS)]
     n_gold = np.zeros(N_FOLDS, dtype=np.int64)
-    n_docs = 0
     rules = teacher.component.decoder.rules
-    stream = iter(examples)
-    while batch := list(islice(stream, BATCH_SIZE)):
-        for example, logits in zip(batch, teacher.logits([eg.predicted for eg in batch])):
-            status = get_label_status(example.reference)
-            if status != COMPLETE:
-                raise ValueError(Errors.E127.format(status=status))
-            cells = positive_cells(reference_ids(example.predicted, example.reference), example.reference, index)
-            margins = logits[:, 1:] - logits[:, :1]
-            if rules is not None:
-                entities = get_entities(example.predicted)
-                allowed = rules.allowed_cells([e.label for e in entities], *off_diagonal(len(entities)))
-                margins[~allowed] = -np.inf  # never predicted, whatever the threshold
-            add_cells(folds[n_docs % N_FOLDS], margins, cells)
-            n_gold[n_docs % N_FOLDS] += len(set(get_triples(example.reference)))
-            n_docs += 1
-        on_progress(len(batch))
+    for i, (example, margins, cells) in enumerate(labelled_margins(teacher, examples)):
+        if rules is not None:
+            entities = get_entities(example.predicted)
+            allowed = rules.allowed_cells([e.label for e in entities], *off_diagonal(len(entities)))
+            margins[~allowed] = -np.inf  # never predicted, whatever the threshold
+        add_cells(folds[i % N_FOLDS], margins, cells)
+        n_gold[i % N_FOLDS] += len(set(get_triples(example.reference)))
+        on_progress(1)
     return folds, n_gold
 
 
-def add_cells(
-    counts: Counts, margins: NDArray[np.float32], positive: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> None:
+def add_cells(counts: Counts, margins: NDArray[np.float32], positive: Cells) -> None:
     """Count the cells of one document, in place. margins (n_pairs, n_labels)"""
     true = np.zeros(margins.shape, dtype=bool)
     true[positive] = True

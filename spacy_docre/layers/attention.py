@@ -9,6 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
 MAX_SCORES = 32_000_000  # attention scores in memory at once in the plain way; above it torch's own is taken
+SHORTEST, LONG = 16, 64
 LEFT_OUT = -1e4  # added to the scores of masked keys: exp is 0; the lowest number there is takes twice the time
 
 
@@ -28,7 +29,9 @@ def attend_plainly(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
     scores = torch.matmul(query / math.sqrt(query.shape[-1]), key.transpose(-1, -2))
     if mask is not None:
         scores = scores + _to_bias(mask, scores.dtype)
-    return torch.matmul(torch.softmax(scores, -1, dtype=scores.dtype), value)
+    # torch's softmax of short lines in half precision takes three times as long as in single
+    dtype = torch.float32 if SHORTEST <= scores.shape[-1] < LONG else scores.dtype
+    return torch.matmul(torch.softmax(scores, -1, dtype=dtype).to(value.dtype), value)
 
 
 class FasterAttention(TorchFunctionMode):
@@ -54,7 +57,6 @@ def _to_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _plain_is_faster(query: Tensor, key: Tensor) -> bool:
-    """In bfloat16 on CPU the backward pass of torch's fused kernel is slow; forward alone they are alike."""
+    """In bfloat16 on CPU torch's fused kernel is slow: backward always, forward with few keys."""
     n_scores = query.numel() // max(query.shape[-1], 1) * key.shape[-2]
-    slow = query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled()
-    return slow and n_scores <= MAX_SCORES
+    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and n_scores <= MAX_SCORES

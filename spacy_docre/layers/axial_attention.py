@@ -61,7 +61,7 @@ class AxialBlock(nn.Module):
         if not (self.training or torch.is_grad_enabled()):
             return self.in_chunks(grid, mask)
         normed = self.norm(grid)
-        columns = self.columns(normed.transpose(1, 2), mask).transpose(1, 2)
+        columns = self.columns(normed.transpose(1, 2).contiguous(), mask).transpose(1, 2)
         grid = grid + self.dropout(self.rows(normed, mask) + columns)
         return grid + self.dropout(self.feed_forward(grid))
 
@@ -74,7 +74,7 @@ class AxialBlock(nn.Module):
         for lines in chunks:
             mixed[:, lines] = self.rows(self.norm(grid[:, lines]), mask)
         for lines in chunks:
-            columns = self.norm(grid[:, :, lines]).transpose(1, 2)
+            columns = self.norm(grid[:, :, lines].transpose(1, 2).contiguous())
             mixed[:, :, lines] += self.columns(columns, mask).transpose(1, 2)
         mixed += grid
         for lines in chunks:

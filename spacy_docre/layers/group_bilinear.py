@@ -1,8 +1,11 @@
 """Pair features from the outer products of small blocks."""
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import Errors
+
+ROWS = 256  # whose products are in the processor's cache at once, in prediction
 
 
 class GroupBilinear(nn.Module):
@@ -21,6 +24,12 @@ class GroupBilinear(nn.Module):
 
     def forward(self, head: Tensor, tail: Tensor) -> Tensor:
         """head, tail (…, width) -> (…, n_outputs)"""
+        if torch.is_grad_enabled() or head.device.type != "cpu":
+            return self.score(head, tail)
+        rows = zip(head.flatten(0, -2).split(ROWS), tail.flatten(0, -2).split(ROWS))
+        return torch.cat([self.score(h, t) for h, t in rows]).unflatten(0, head.shape[:-1])
+
+    def score(self, head: Tensor, tail: Tensor) -> Tensor:
         head = head.unflatten(-1, (-1, self.block_size)).unsqueeze(-1)
         tail = tail.unflatten(-1, (-1, self.block_size)).unsqueeze(-2)
         return self.output((head * tail).flatten(-3))

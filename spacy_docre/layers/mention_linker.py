@@ -37,8 +37,7 @@ class MentionLinker(nn.Module):
 
     def forward(self, tokens: Tensor, names: NamePairs) -> Tensor:
         """tokens (n_tokens, token_width) -> (n_pairs,) logits"""
-        sums = torch.cat([tokens.new_zeros(1, tokens.shape[1]), tokens.cumsum(0)])
-        mentions = (sums[names.end] - sums[names.start]) / (names.end - names.start).unsqueeze(1)
+        mentions = mean_of_spans(tokens, names.start, names.end)
         mentions = self.project(self.dropout(mentions))  # (n_mentions, hidden_width)
         total = mentions.new_zeros(names.n_names, mentions.shape[1]).index_add(0, names.name, mentions)
         number = torch.bincount(names.name, minlength=names.n_names).clamp(min=1)
@@ -49,3 +48,11 @@ class MentionLinker(nn.Module):
 
     def set_dropout(self, rate: float) -> None:
         self.dropout.p = rate
+
+
+def mean_of_spans(tokens: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """tokens (n_tokens, width); start, end (n_spans,), no span empty -> (n_spans, width)"""
+    lengths = end - start
+    owner = torch.repeat_interleave(lengths)
+    row = torch.arange(len(owner), device=owner.device) + (start - lengths.cumsum(0) + lengths)[owner]
+    return tokens.new_zeros(len(start), tokens.shape[1]).index_add(0, owner, tokens[row]) / lengths.unsqueeze(1)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -63,7 +62,7 @@ class PrecisionHFShim(HFShim):
         for rows in groups:
             used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
             first, end = int(used[0]), int(used[-1]) + 1
-            with autocast(self.precision, self.device), FasterAttention() if torch.is_grad_enabled() else nullcontext():
+            with autocast(self.precision, self.device), FasterAttention():
                 part = encoder(**{name: x[rows, first:end] for name, x in kwargs.items()}).last_hidden_state.float()
             if torch.is_grad_enabled():
                 parts.append(pad(part, (0, 0, first, n_pieces - end)))

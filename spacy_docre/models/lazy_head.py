@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from thinc.api import Model
 from torch import Tensor, nn
 
 from ..errors import Errors
@@ -32,3 +33,8 @@ class LazyHead(nn.Module):
             raise ValueError(Errors.E043.format(missing="the number of labels and the width of the tokens"))
         self.docre_head.set_dropout(dropout)
         return self.docre_head(*inputs)
+
+
+def is_built(head: Model) -> bool:
+    """Whether the layer around a LazyHead has weights."""
+    return head.shims[0]._model.docre_head is not None

@@ -16,6 +16,7 @@ from ..layers.mention_linker import MentionLinker, NamePairs
 from .docre import unflatten
 from .lazy_head import LazyHead
 from .listening import token_width, waits_for_encoder
+from .vector_check import require_vectors
 from .weights import deserialize_head, serialize_head
 
 
@@ -34,9 +35,10 @@ def build_mention_linker_v1(
 
 def init(model: Model, X: Sequence[Candidates] | None = None, Y=None) -> None:
     """Build the head for the width of the tokens. Raises ValueError if no encoder has told it."""
-    tok2vec = model.get_ref("tok2vec")
-    tok2vec.initialize(X=[x.doc for x in X] if X else None)
-    width = None if waits_for_encoder(model) else token_width(tok2vec)
+    tok2vec, width = model.get_ref("tok2vec"), None
+    if not waits_for_encoder(model):
+        tok2vec.initialize(X=[x.doc for x in X] if X else None)
+        width = token_width(tok2vec)
     if width is None:
         raise ValueError(Errors.E042.format(name="docre_entities"))
     lazy_head = model.get_ref("head").shims[0]._model
@@ -45,8 +47,10 @@ def init(model: Model, X: Sequence[Candidates] | None = None, Y=None) -> None:
 
 
 def forward(model: Model, batch: Sequence[Candidates], is_train: bool) -> tuple[Floats1d, Callable]:
-    """One call of tok2vec for all documents."""
-    vectors, backprop_tok2vec = model.get_ref("tok2vec")([x.doc for x in batch], is_train)
+    """One call of tok2vec for all documents. Raises ValueError if one with visible text has no non-zero vector."""
+    docs = [x.doc for x in batch]
+    vectors, backprop_tok2vec = model.get_ref("tok2vec")(docs, is_train)
+    require_vectors(docs, vectors)
     logits, backprop_head = model.get_ref("head")((vectors, batch), is_train)
     return logits, lambda d_logits: backprop_tok2vec(backprop_head(d_logits))
 

@@ -23,7 +23,7 @@ class VectorCheck:
 
     def __call__(self, docs: Sequence[Doc], vectors: Sequence[Floats2d], batch: PairBatch) -> None:
         """Raises ValueError if a document with visible text has no non-zero vector."""
-        blind = 0
+        require_vectors(docs, vectors)
         lost: Counter[str] = Counter()
         if self.max_entities is not None:
             lost["docs_no_axial"] = sum(d.n_entities > self.max_entities for d in batch.docs)
@@ -34,15 +34,12 @@ class VectorCheck:
             if not empty.any():
                 continue
             visible = [i for i in empty.nonzero()[0].tolist() if is_visible(doc[i].text)]
-            blind += bool(visible) and bool(empty.all())
             if visible:
                 lost.update(tokens=len(visible), docs_tokens=1)
             spans = zip(entities.mention_start, entities.mention_end)
             n_mentions = sum(bool(empty[start:end].all()) for start, end in spans)
             if n_mentions:
                 lost.update(mentions=n_mentions, docs_mentions=1)
-        if blind:
-            raise ValueError(Errors.E041.format(n_docs=blind))
         self.add(lost, "mentions", Warnings.W002, n_mentions="mentions", n_docs="docs_mentions")
         self.add(lost, "tokens", Warnings.W003, n_tokens="tokens", n_docs="docs_tokens")
         self.add(
@@ -57,6 +54,14 @@ class VectorCheck:
         if new:
             values = {field: lost[name] for field, name in fields.items()}
             warnings.warn(message.format(**values), stacklevel=6)
+
+
+def require_vectors(docs: Sequence[Doc], vectors: Sequence[Floats2d]) -> None:
+    """Raise ValueError if a document with visible text has no non-zero vector: no encoder has seen it."""
+    zeros = [doc for doc, array in zip(docs, vectors) if len(array) and not bool((array != 0).any())]
+    blind = sum(any(is_visible(token.text) for token in doc) for doc in zeros)
+    if blind:
+        raise ValueError(Errors.E041.format(n_docs=blind))
 
 
 def is_visible(text: str) -> bool:

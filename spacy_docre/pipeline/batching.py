@@ -7,14 +7,14 @@ from functools import lru_cache
 import torch
 from spacy.tokens import Doc
 
-from ..annotations import entities_or_ents
+from ..annotations import entities_or_ents, get_entity_ids, has_mentions
 
 MAX_CELLS = 16384  # entity × entity cells of documents predicted together; their logits take 400 bytes each
 
 
 def batch_by_cost(docs: Sequence[Doc], max_cells: int) -> Iterator[list[Doc]]:
     """The documents by number of entities, in batches of at most `max_cells` cells, or one document."""
-    sized = sorted(((len(entities_or_ents(doc)), i) for i, doc in enumerate(docs)))
+    sized = sorted((count_entities(doc), i) for i, doc in enumerate(docs))
     batch: list[Doc] = []
     cells = 0
     for n_entities, i in sized:
@@ -25,6 +25,10 @@ def batch_by_cost(docs: Sequence[Doc], max_cells: int) -> Iterator[list[Doc]]:
         cells += n_entities**2
     if batch:
         yield batch
+
+
+def count_entities(doc: Doc) -> int:
+    return len(get_entity_ids(doc) if has_mentions(doc) else entities_or_ents(doc))
 
 
 @lru_cache

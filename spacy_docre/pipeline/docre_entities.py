@@ -22,7 +22,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "overwrite": False,
     "predicted_share": 0.0,
     "ramp_steps": 1000,
-    "linker": None,
+    "model": None,
     "scorer": {"@scorers": "spacy-docre.entity_scorer.v1"},
 }
 ONTONOTES = {
@@ -49,7 +49,7 @@ def make_docre_entities(
     overwrite: bool,
     predicted_share: float,
     ramp_steps: int,
-    linker: Model | None,
+    model: Model | None,
     scorer: Callable | None,
 ) -> Pipe:
     """Put the mentions of a document into entities.
@@ -61,7 +61,7 @@ def make_docre_entities(
     predicted_share: in training, the share of documents whose annotated entities are replaced by found ones; it grows
         from 0 within the first `ramp_steps` updates. The encoder, the component that finds mentions and this one must
         be among [training] annotating_components then.
-    linker: model that says which names are one entity (spacy-docre.MentionLinker.v1), learned from annotated entities;
+    model: model that says which names are one entity (spacy-docre.MentionLinker.v1), learned from annotated entities;
         None goes by rules alone.
     """
     rules = DocREEntities(
@@ -74,9 +74,9 @@ def make_docre_entities(
         ramp_steps=ramp_steps,
         scorer=scorer,
     )
-    if linker is None:
+    if model is None:
         return rules
-    return LinkedEntities(nlp.vocab, linker, name, rules)
+    return LinkedEntities(nlp.vocab, model, name, rules)
 
 
 def create_ontonotes_types_v1() -> dict[str, str]:

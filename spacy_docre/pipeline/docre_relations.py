@@ -29,6 +29,7 @@ from ..features.schema import Schema
 from ..features.targets import MixedTargets
 from ..losses import MarginLoss
 from ..losses.distillation import Objective
+from ..memory import keep_memory
 from ..models.listening import waits_for_encoder
 from ..training.gradient import loss_and_gradient
 from ..types import PairLogits
@@ -127,6 +128,7 @@ class DocRERelations(Distillable):
         self.cfg: dict[str, Any] = {"labels": []}
         install_extensions(relations_attr)
         single_thread_in_workers()
+        keep_memory()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -271,7 +273,7 @@ class DocRERelations(Distillable):
         validate_get_examples(get_examples, "DocRERelations.initialize")
         if waits_for_encoder(self.model):
             raise ValueError(Errors.E042.format(name=self.name))
-        found = survey(get_examples())
+        found = survey(get_examples(), with_schema=self.schema is not None)
         for label in found.labels if labels is None else labels:
             self.add_label(label)
         if not self.labels:

@@ -14,11 +14,12 @@ from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy, torch2xp, xp
 from thinc.types import Floats1d
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ..annotations import NOT_LINKED, copy_mentions, get_entities, has_mentions, set_entities
+from ..annotations import copy_mentions, get_entities, has_mentions, set_entities
 from ..errors import Errors
+from ..grouping import group_mentions
 from ..grouping.aliases import AliasGrouper
-from ..grouping.base import Clusters
 from ..grouping.candidates import Candidates, find_candidates
+from ..models.lazy_head import is_built
 from ..models.listening import waits_for_encoder
 from .ruled_entities import DocREEntities
 
@@ -52,8 +53,8 @@ class LinkedEntities(TrainablePipe):
     def logits(self, batch: Sequence[Candidates]) -> list[np.ndarray]:
         """One array for each document (n_pairs,). Documents without a pair do not reach the model."""
         with_pairs = [x for x in batch if len(x.pairs)]
-        if with_pairs and waits_for_encoder(self.model):
-            raise ValueError(Errors.E042.format(name=self.name))
+        if with_pairs:
+            self._require_model()
         flat = to_numpy(self.model.predict(with_pairs)) if with_pairs else np.zeros(0)
         return np.split(flat, np.cumsum([len(x.pairs) for x in batch])[:-1]) if batch else []
 
@@ -79,7 +80,9 @@ class LinkedEntities(TrainablePipe):
         examples = list(examples)
         learned = [self.annotated(eg) for eg in examples]
         set_dropout_rate(self.model, drop)
-        if any(len(x.pairs) for x, _ in learned):
+        if any(len(x.doc) for x, _ in learned):
+            self._require_model()
+            # Without any pair too: the encoder waits for this gradient before it passes on the others'.
             logits, backprop = self.model.begin_update([x for x, _ in learned])
             loss, d_logits = self.get_loss([y for _, y in learned], logits)
             backprop(d_logits)
@@ -92,7 +95,7 @@ class LinkedEntities(TrainablePipe):
     def annotated(self, example: Example) -> tuple[Candidates, np.ndarray]:
         """The pairs of the reference's mentions, and which of them are one entity (n_pairs,)."""
         doc = example.predicted
-        if not has_mentions(doc):
+        if has_mentions(example.reference):  # the predicted ones may be what an earlier component has found
             doc = doc.copy()
             copy_mentions(example.reference, doc)
         owner = {(m.start, m.end): (e.id, m) for e in reversed(get_entities(doc)) for m in e.mentions}
@@ -107,7 +110,7 @@ class LinkedEntities(TrainablePipe):
         """Mean binary cross entropy over the pairs of the batch, and its gradient (n_pairs,)."""
         leaf = xp2torch(logits, requires_grad=True)
         wanted = torch.from_numpy(np.concatenate(targets)).to(leaf.device)
-        loss = binary_cross_entropy_with_logits(leaf, wanted)
+        loss = binary_cross_entropy_with_logits(leaf, wanted, reduction="sum") / max(1, len(wanted))
         (gradient,) = torch.autograd.grad(loss, leaf)
         return float(loss.detach()), torch2xp(gradient)  # type: ignore[return-value]
 
@@ -116,23 +119,20 @@ class LinkedEntities(TrainablePipe):
         validate_get_examples(get_examples, "LinkedEntities.initialize")
         sample = [self.annotated(eg)[0] for eg, _ in zip(get_examples(), range(N_SAMPLE))]
         self.model.initialize(X=sample)
-        self.rules.name = self.name
         self.rules.initialize(get_examples, nlp=nlp)
+
+    def _require_model(self) -> None:
+        """Say what is missing before the first prediction or update."""
+        if not is_built(self.model.get_ref("head")):
+            missing = Errors.E042 if waits_for_encoder(self.model) else Errors.E065
+            raise ValueError(missing.format(name=self.name))
 
 
 def link(candidates: Candidates, logits: np.ndarray) -> list[list[Span]]:
     """Mentions of each entity: names that links lead to from each other, the surest first, never two ids of a knowledge
     base."""
-    mentions = candidates.mentions
-    clusters = Clusters(["" if m.kb_id_ in NOT_LINKED else m.kb_id_ for m in mentions])
-    for group in candidates.names:
-        for i in group[1:]:
-            clusters.join(group[0], i)
-    for row in np.argsort(-logits, kind="stable"):
-        if logits[row] > 0:
-            first, second = candidates.pairs[row]
-            clusters.join(candidates.names[first][0], candidates.names[second][0])
-    groups: dict[int, list[Span]] = {}
-    for i, mention in enumerate(mentions):
-        groups.setdefault(clusters.root(i), []).append(mention)
-    return list(groups.values())
+    names, pairs = candidates.names, candidates.pairs.tolist()
+    within = [(group[0], i) for group in names for i in group[1:]]
+    surest = (pairs[row] for row in np.argsort(-logits, kind="stable") if logits[row] > 0)
+    between = [(names[first][0], names[second][0]) for first, second in surest]
+    return group_mentions(candidates.doc, candidates.mentions, [lambda doc, mentions: [*within, *between]])

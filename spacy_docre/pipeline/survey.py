@@ -39,7 +39,8 @@ class Survey:
         return ", ".join(f"{n} {status}" for status, n in sorted(self.statuses.items()))
 
 
-def survey(examples: Iterable[Example]) -> Survey:
+def survey(examples: Iterable[Example], *, with_schema: bool = False) -> Survey:
+    """with_schema: whether rules are counted too."""
     found = Survey()
     for i, example in enumerate(examples):
         if i < N_SAMPLE:
@@ -49,7 +50,8 @@ def survey(examples: Iterable[Example]) -> Survey:
         for soft in soft_labels:
             known = set(soft.labels)
             found.teacher_labels = found.teacher_labels & known if found.teacher_labels else known
-        found.schema.add(example.reference)
+        if with_schema:
+            found.schema.add(example.reference)
         found.types.update(e.label for e in get_entities(example.reference))
         found.statuses[get_label_status(example.reference)] += 1
         found.n_taught += bool(soft_labels)

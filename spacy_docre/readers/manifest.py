@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Errors
+from ..json_file import read_json
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -86,10 +87,7 @@ def create_teacher_labels_v1(path: str | Path) -> list[str] | None:
 
 def read_labels(path: Path) -> list[str]:
     """Sorted. Raises ValueError, with the path, for a file that has no labels."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf8"))
-    except (ValueError, OSError) as err:
-        raise ValueError(Errors.E093.format(path=path, reason=err)) from err
+    stored = read_json(path)
     labels = list(stored.values()) if isinstance(stored, dict) else stored
     if not isinstance(labels, list) or not labels or not all(isinstance(x, str) and x for x in labels):
         raise ValueError(Errors.E094.format(path=path, field="", expected='["label", …] or {"id": "label"}'))
@@ -104,3 +102,8 @@ def sha256(*files: Path) -> str:
             while block := file_.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def folder_sha256(folder: Path) -> str:
+    """Of the contents of all files below a folder."""
+    return sha256(*sorted(p for p in folder.rglob("*") if p.is_file()))

@@ -15,6 +15,7 @@ from ..annotations import (
     get_relations,
     get_soft_labels,
     get_title,
+    get_triples,
 )
 from .relation_scorer import is_intra, sentence_numbers
 
@@ -132,17 +133,13 @@ def problems_of(doc: Doc, nlp: Language, *, window: int) -> Iterator[tuple[str, 
     for (start, end), n in places.items():
         if n > 1:
             yield "mentions of two entities", f": {doc[start:end].text!r}"
-    for (head, label, tail), n in Counter((r.head.name, r.label_, r.tail.name) for r in set_of_ids(doc)).items():
+    relations = {(r.head.id, r.label_, r.tail.id): r for r in get_relations(doc)}
+    for key, n in Counter(get_triples(doc)).items():
         if n > 1:
-            yield "relations given twice", f": {head!r} -{label}-> {tail!r}"
-    if get_label_status(doc) == "none" and get_relations(doc):
+            r = relations[key]
+            yield "relations given twice", f": {r.head.name!r} -{r.label_}-> {r.tail.name!r}"
+    if get_label_status(doc) == "none" and relations:
         yield "documents with relations whose label status is none", ""
-
-
-def set_of_ids(doc: Doc) -> list[Any]:
-    """Relations that are there more than once, between the same entities."""
-    counts = Counter((r.head.id, r.label_, r.tail.id) for r in get_relations(doc))
-    return [r for r in get_relations(doc) if counts[r.head.id, r.label_, r.tail.id] > 1]
 
 
 def fingerprint(doc: Doc) -> frozenset[int]:

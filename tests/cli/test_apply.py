@@ -14,7 +14,7 @@ from spacy_docre.readers.shards import write_shard
 
 from ..conftest import make_doc
 from ..inference.test_killed import Stopped, stop_after
-from ..test_old_models import TINY
+from ..pipelines import save_naming_pipeline
 from .test_evaluate import plain, run
 
 ADA = "Ada Lovelace was born in London. She worked with Charles Babbage."
@@ -31,15 +31,8 @@ def fails(doc):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """The tiny pipeline, which finds its own entities."""
-    nlp = spacy.load(TINY)
-    nlp.add_pipe("sentencizer", first=True)
-    ruler = nlp.add_pipe("entity_ruler", before="docre_relations")
-    patterns = {"Ada Lovelace": "PER", "London": "LOC", "Charles Babbage": "PER"}
-    ruler.add_patterns([{"label": label, "pattern": name} for name, label in patterns.items()])
-    folder = tmp_path_factory.mktemp("model")
-    nlp.to_disk(folder)
-    return folder
+    names = {"Ada Lovelace": "PER", "London": "LOC", "Charles Babbage": "PER"}
+    return save_naming_pipeline(tmp_path_factory.mktemp("model"), names)
 
 
 def write_lines(path: Path, *rows) -> Path:

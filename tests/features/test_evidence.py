@@ -2,7 +2,6 @@
 
 import warnings
 
-import numpy as np
 import pytest
 import spacy
 from hypothesis import example, given
@@ -21,7 +20,7 @@ VOCAB = Vocab()
 
 
 def choose(head: list[int], tail: list[int]) -> list[int]:
-    return choose_sentences(np.array(head, dtype=np.int64), np.array(tail, dtype=np.int64))
+    return choose_sentences(head, tail)
 
 
 def make(sizes: list[int], *entities: list[tuple[int, int]]) -> Doc:

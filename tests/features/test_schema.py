@@ -111,6 +111,15 @@ def test_a_relation_that_stands_twice_is_one():
     assert inverses(*[family("parent", "parent", "child⁻¹")] * 5)["parent"] == "child"
 
 
+def test_relations_of_entities_that_are_gone_say_nothing():
+    docs = [family("parent", "child⁻¹") for _ in range(20)]
+    expected = learned(*docs)
+    for doc in docs:
+        doc.user_data["docre_relations"].append({"head": "0", "label": "spouse", "tail": "gone"})
+    assert expected["types"]
+    assert learned(*docs) == expected
+
+
 @pytest.mark.parametrize("docs", [[], [document([], [])], [Doc(Vocab())], [document(["PER"] * 3, [])]])
 def test_without_relations_there_are_no_rules(docs):
     assert learned(*docs) == {"types": {}, "inverses": {}}

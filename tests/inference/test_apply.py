@@ -18,8 +18,7 @@ from spacy_docre.inference import apply as module
 from spacy_docre.inference.apply import apply
 from spacy_docre.inference.outputs import COLUMNS, read_problems
 
-from ..pipelines import scored
-from ..test_old_models import TINY
+from ..pipelines import save_naming_pipeline, scored
 from .test_annotate import contents, docs_in
 from .test_killed import Stopped, half_a_manifest, kill_at, stop_after
 
@@ -72,14 +71,7 @@ def count(doc: Doc) -> Doc:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """The tiny pipeline, which finds its own entities and sentences."""
-    nlp = spacy.load(TINY)
-    nlp.add_pipe("sentencizer", first=True)
-    ruler = nlp.add_pipe("entity_ruler", before="docre_relations")
-    ruler.add_patterns([{"label": label, "pattern": name} for name, label in NAMES.items()])
-    folder = tmp_path_factory.mktemp("model")
-    nlp.to_disk(folder)
-    return folder
+    return save_naming_pipeline(tmp_path_factory.mktemp("model"), NAMES)
 
 
 @pytest.fixture

@@ -48,12 +48,12 @@ def test_a_line_without_any_key_is_finite():
 
 
 def test_when_it_goes_torchs_way(monkeypatch):
-    """Without a gradient, in float32, and with too many scores."""
+    """In float32, and with too many scores."""
     query, key, _ = make_inputs(torch.bfloat16)
     assert attention._plain_is_faster(query, key)
     assert not attention._plain_is_faster(query.float(), key.float())
     with torch.no_grad():
-        assert not attention._plain_is_faster(query, key)
+        assert attention._plain_is_faster(query, key)
     monkeypatch.setattr(attention, "MAX_SCORES", 3 * 2 * 7 * 9 - 1)
     assert not attention._plain_is_faster(query, key)
 

@@ -1,0 +1,15 @@
+"""Reading one JSON file, with an error that names it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .errors import Errors
+
+
+def read_json(path: Path) -> Any:
+    """Raises ValueError, with the path, for what can't be read."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf8"))
+    except (OSError, ValueError) as err:
+        raise ValueError(Errors.E093.format(path=path, reason=err)) from err
