@@ -105,6 +105,11 @@ class Errors(metaclass=Messages):
         "{folder} is no encoder: it has {found}. Expected the files of a saved transformers model, config.json and "
         "the weights among them (save_pretrained writes them)."
     )
+    E049 = "frozen_layers is {found}, but the encoder has {n_layers} layers."
+    E053 = (
+        "frozen_layers: the layers of {encoder} can't be told from its other parts, so none can be frozen. Set it to "
+        '0, or freeze all of the encoder: frozen_components and annotating_components = ["transformer"] in [training].'
+    )
     E051 = (
         "{path} is not the weights of {name}: sha256 {found}, expected {expected}. The download is broken or the "
         "files were changed: delete them and get them again, or name the folder itself if you want these weights."

@@ -14,6 +14,7 @@ from transformers.file_utils import ModelOutput
 
 from ..layers.attention import FasterAttention
 from ..layers.precision import autocast
+from .frozen import FrozenLayers
 
 MIN_FILL = 0.8  # windows shorter than this share of the longest beside them are encoded apart from it
 
@@ -23,37 +24,59 @@ class PrecisionHFShim(HFShim):
 
     The forward pass runs in `precision` and returns float32 (autocast around thinc code fails: numpy has
     no bfloat16). Windows are encoded in groups of similar length, each padded only to its own longest one; in
-    prediction a group has at most `max_batch_pieces` word pieces.
+    prediction a group has at most `max_batch_pieces` word pieces. In training the first `frozen_layers` layers stay as
+    they are, and up to `cache_mb` of their outputs are kept.
     """
 
-    def __init__(self, model: HFObjects, *, precision: str, max_batch_pieces: int, **settings: Any) -> None:
+    def __init__(
+        self,
+        model: HFObjects,
+        *,
+        precision: str,
+        max_batch_pieces: int,
+        frozen_layers: int = 0,
+        cache_mb: int = 0,
+        **settings: Any,
+    ) -> None:
         super().__init__(model, **settings)
         self.precision = precision
         self.max_batch_pieces = max_batch_pieces
+        self.frozen = FrozenLayers(frozen_layers, cache_mb) if frozen_layers else None
 
     def begin_update(self, inputs: ArgsKwargs):
         # thinc enters a CUDA autocast of its own, switched off: ours has to be inside of it.
-        forward = self._model.forward
+        encoder = self._model
+        forward = encoder.forward
+
+        def run(**windows: Tensor) -> Tensor:
+            if self.frozen is not None:
+                return self.frozen(encoder, forward, windows)
+            return forward(**windows).last_hidden_state
 
         def forward_in_groups(**kwargs: Any) -> ModelOutput:
-            return ModelOutput(last_hidden_state=self._encode(forward, kwargs, sys.maxsize))
+            return ModelOutput(last_hidden_state=self._encode(run, kwargs, sys.maxsize))
 
-        self._model.forward = forward_in_groups
+        encoder.forward = forward_in_groups
         try:
             return super().begin_update(inputs)
         finally:
-            del self._model.forward
+            del encoder.forward
 
     def predict(self, inputs: ArgsKwargs) -> ModelOutput:
         """-> last_hidden_state (n_windows, n_pieces, width), float32; zeros for padding"""
         self._model.eval()
+
+        def run(**windows: Tensor) -> Tensor:
+            return self._model(**windows).last_hidden_state
+
         with torch.no_grad():
-            hidden = self._encode(self._model, inputs.kwargs, self.max_batch_pieces)
+            hidden = self._encode(run, inputs.kwargs, self.max_batch_pieces)
         self._model.train()
         return ModelOutput(last_hidden_state=hidden)
 
-    def _encode(self, encoder: Callable[..., Any], kwargs: dict[str, Tensor], max_pieces: int) -> Tensor:
-        """kwargs (n_windows, n_pieces) each -> (n_windows, n_pieces, width), float32; zeros for padding"""
+    def _encode(self, run: Callable[..., Tensor], kwargs: dict[str, Tensor], max_pieces: int) -> Tensor:
+        """run: the encoder on some windows; kwargs (n_windows, n_pieces) each
+        -> (n_windows, n_pieces, width), float32; zeros for padding"""
         mask = kwargs["attention_mask"]
         n_pieces = mask.shape[1]
         groups = group_by_length(mask.sum(1).long(), max_pieces)
@@ -63,7 +86,7 @@ class PrecisionHFShim(HFShim):
             used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
             first, end = int(used[0]), int(used[-1]) + 1
             with autocast(self.precision, self.device), FasterAttention():
-                part = encoder(**{name: x[rows, first:end] for name, x in kwargs.items()}).last_hidden_state.float()
+                part = run(**{name: x[rows, first:end] for name, x in kwargs.items()}).float()
             if torch.is_grad_enabled():
                 parts.append(pad(part, (0, 0, first, n_pieces - end)))
                 continue

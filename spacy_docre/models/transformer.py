@@ -31,6 +31,8 @@ def build_transformer_model_v1(
     transformer_config: dict[str, Any] = {},
     precision: str = "float32",
     max_batch_pieces: int = 4096,
+    frozen_layers: int = 0,
+    cache_mb: int = 1024,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """A pretrained encoder for the `transformer` component.
 
@@ -40,8 +42,15 @@ def build_transformer_model_v1(
         value ("num_hidden_layers": null is all layers).
     precision: "float32", "bfloat16", "float16" or "auto" (bfloat16 where the processor has it).
     max_batch_pieces: word pieces encoded at once in prediction; bounds memory for long documents.
+    frozen_layers: the first layers, which keep their weights in training, with the embeddings.
+    cache_mb: of what these give for each window, kept in a temporary file from epoch to epoch (0 for nothing).
+
+    Raises ValueError for settings that can't be.
     """
     check_precision(precision)
+    for setting, value in (("frozen_layers", frozen_layers), ("cache_mb", cache_mb)):
+        if value < 0:
+            raise ValueError(Errors.E081.format(name=setting, expected=">= 0", value=value))
     transformer_config = {key: value for key, value in transformer_config.items() if value is not None}
     model = TransformerModel(
         name,
@@ -56,6 +65,8 @@ def build_transformer_model_v1(
         cast(HFShim, wrapper.shims[0])._hfmodel,
         precision=precision,
         max_batch_pieces=max_batch_pieces,
+        frozen_layers=frozen_layers,
+        cache_mb=cache_mb,
         grad_scaler_config={"enabled": needs_scaling(precision)},
     )
     model.attrs["replace_listener_cfg"] = replace_listener_cfg
@@ -97,10 +108,19 @@ def build_tok2vec_transformer_v1(
     grad_factor: float = 1.0,
     precision: str = "float32",
     max_batch_pieces: int = 4096,
+    frozen_layers: int = 0,
+    cache_mb: int = 1024,
 ) -> Model[list[Doc], list[Floats2d]]:
     """The same encoder inside one component, shared with no other; also what `nlp.replace_listeners` makes."""
     encoder = build_transformer_model_v1(
-        name, get_spans, tokenizer_config, transformer_config, precision, max_batch_pieces
+        name,
+        get_spans,
+        tokenizer_config,
+        transformer_config,
+        precision,
+        max_batch_pieces,
+        frozen_layers,
+        cache_mb,
     )
     # A chain of a chain, which is also the shape after replace_listeners.
     return chain(chain(encoder, split_trf_batch()), trfs2arrays(pooling, grad_factor))
