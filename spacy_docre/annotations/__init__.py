@@ -1,6 +1,6 @@
 """What a relation-annotated Doc is."""
 
-from .align import char_offsets, copy_mentions
+from .align import char_offsets, copy_mentions, same_tokens
 from .entities import (
     MENTIONS_KEY,
     NOT_LINKED,
@@ -68,6 +68,7 @@ __all__ = [
     "match_entities",
     "mention_spans",
     "relations_to_json",
+    "same_tokens",
     "set_entities",
     "set_label_status",
     "set_relations",

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from .evidence import EvidenceTensors, evidence_loss
 from .localised_context import EntityAttention, pair_attention
 from .pooling import entity_weights, logsumexp_pool, span_weights
 from .precision import autocast
@@ -87,20 +88,44 @@ class DocREHead(nn.Module):
             if isinstance(module, nn.Dropout):
                 module.p = rate
 
-    def forward(self, tokens: Tensor, grids: Sequence[GridTensors], n_pairs: int) -> Tensor:
-        """tokens (n_tokens, token_width) of all documents -> PairLogits (n_pairs, 1 + n_labels), float32"""
+    def forward(
+        self,
+        tokens: Tensor,
+        grids: Sequence[GridTensors],
+        n_pairs: int,
+        evidence: Sequence[EvidenceTensors] | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """tokens (n_tokens, token_width) of all documents -> PairLogits (n_pairs, 1 + n_labels), float32
+
+        evidence: of each grid; then the loss of attention is returned too, a scalar.
+        """
         if not grids:
             return tokens.new_zeros((0, 1 + self.n_labels)) + 0 * tokens.sum()
         with autocast(self.precision, tokens.device):
             # Features are kept for the backward pass only if there are few.
             recompute = self.training and n_pairs > self.max_pair_batch
-            logits = torch.cat([self.grid_logits(tokens, grid, recompute) for grid in grids])
+            parts, losses = [], []
+            for i, grid in enumerate(grids):
+                padded = pad_tokens(tokens, grid)
+                entities, attention = self.read_entities(padded, grid)
+                parts.append(self.grid_logits(padded, entities, attention, grid, recompute))
+                if evidence is not None:
+                    losses.append(evidence_loss(attention, evidence[i]))
+            logits = torch.cat(parts)
         rows = torch.cat([grid.pair_row for grid in grids])
-        return logits.new_empty((n_pairs, 1 + self.n_labels)).index_copy(0, rows, logits)
+        logits = logits.new_empty((n_pairs, 1 + self.n_labels)).index_copy(0, rows, logits)
+        return logits if evidence is None else (logits, torch.stack(losses).sum())
 
-    def grid_logits(self, tokens: Tensor, grid: GridTensors, recompute: bool = False) -> Tensor:
-        """tokens (n_tokens, token_width) of the whole batch -> logits (n_pairs, 1 + n_labels) of this grid"""
-        features = self.pair_features(tokens, grid, recompute)
+    def attention_of(self, tokens: Tensor, grid: GridTensors) -> Tensor:
+        """tokens (n_tokens, token_width) -> attention of entities (n_docs, n_heads, n_entities, n_tokens)"""
+        with autocast(self.precision, tokens.device):
+            return self.read_entities(pad_tokens(tokens, grid), grid)[1]
+
+    def grid_logits(
+        self, padded: Tensor, entities: Tensor, attention: Tensor, grid: GridTensors, recompute: bool = False
+    ) -> Tensor:
+        """padded (n_docs, n_tokens, token_width), and what was read from it -> logits (n_pairs, 1 + n_labels)"""
+        features = self.pair_features(padded, entities, attention, grid, recompute)
         n_entities = grid.entity_mask.shape[1]
         if self.axial is not None and n_entities <= self.max_entities_for_axial:
             features = self.axial(features, grid.entity_mask)
@@ -115,12 +140,10 @@ class DocREHead(nn.Module):
         pairs = features[grid.pair_doc[rows], grid.pair_head[rows], grid.pair_tail[rows]]  # (n_rows, hidden_width)
         return self.classifier(self.norm(pairs)).float()
 
-    def pair_features(self, tokens: Tensor, grid: GridTensors, recompute: bool = False) -> Tensor:
+    def pair_features(
+        self, padded: Tensor, entities: Tensor, attention: Tensor, grid: GridTensors, recompute: bool = False
+    ) -> Tensor:
         """-> (n_docs, n_entities, n_entities, hidden_width), for every cell, the diagonal too"""
-        there = (grid.tokens >= 0).unsqueeze(-1)
-        padded = torch.where(there, tokens[grid.tokens], 0.0)  # (n_docs, n_tokens, token_width)
-        token_mask = (padded != 0).any(-1)
-        entities, attention = self.read_entities(padded, token_mask, grid)
         own = self.entity_part(self.dropout(entities)).float()  # (n_docs, n_entities, 2 · hidden_width)
         context = self.context_part(self.dropout(padded))  # (n_docs, n_tokens, 2 · hidden_width)
         n_docs, n_entities = grid.entity_mask.shape
@@ -138,9 +161,10 @@ class DocREHead(nn.Module):
                 whole[:, rows] = features
         return torch.cat(chunks, dim=1) if whole is None else whole
 
-    def read_entities(self, padded: Tensor, token_mask: Tensor, grid: GridTensors) -> tuple[Tensor, Tensor]:
+    def read_entities(self, padded: Tensor, grid: GridTensors) -> tuple[Tensor, Tensor]:
         """Entity vectors with their types (n_docs, n_entities, token_width + type_width), and
         their attention over tokens (n_docs, n_heads, n_entities, n_tokens)."""
+        token_mask = (padded != 0).any(-1)
         weights = span_weights(grid.mention_start, grid.mention_end, token_mask)
         mentions = torch.bmm(weights.to(padded.dtype), padded).float()  # (n_docs, n_mentions, token_width)
         usable = weights.any(-1) & (grid.mention_entity >= 0)
@@ -169,3 +193,9 @@ class DocREHead(nn.Module):
         if recompute and torch.is_grad_enabled():
             return checkpoint(function, *args, use_reentrant=False)
         return function(*args)
+
+
+def pad_tokens(tokens: Tensor, grid: GridTensors) -> Tensor:
+    """tokens (n_tokens, token_width) of the batch -> those of a grid (n_docs, longest, token_width), 0 for padding"""
+    there = (grid.tokens >= 0).unsqueeze(-1)
+    return torch.where(there, tokens[grid.tokens], 0.0)

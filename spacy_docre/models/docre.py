@@ -16,6 +16,7 @@ from ..layers.docre_head import DocREHead, GridTensors
 from ..layers.localised_context import EntityAttention
 from ..layers.precision import check_precision, needs_scaling
 from ..types import PairLogits
+from .evidence_task import EvidenceTask
 from .lazy_head import LazyHead
 from .listening import token_width, waits_for_encoder
 from .parts import PartBuilder
@@ -89,7 +90,11 @@ def build_docre_v1(
         layers=[tok2vec, head],
         dims={"nO": None},
         refs={"tok2vec": tok2vec, "head": head},
-        attrs={"n_passes": 1, "vector_check": VectorCheck(max_entities_for_axial if axial is not None else None)},
+        attrs={
+            "n_passes": 1,
+            "vector_check": VectorCheck(max_entities_for_axial if axial is not None else None),
+            "evidence": EvidenceTask(),
+        },
     )
 
 
@@ -137,13 +142,15 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
     """One call of tok2vec and one of its backprop, whatever the number of pairs.
 
     In training the head runs attrs["n_passes"] times, each with its own dropout: their rows stand one after the other.
+    attrs["evidence"] says what attention learns beside.
     """
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
     batch = PairBatch.from_docs(docs)
     model.attrs["vector_check"](docs, vectors, batch)
     n_passes = model.attrs["n_passes"] if is_train else 1
-    passes = [head((vectors, batch), is_train) for _ in range(n_passes)]
+    evidence = model.attrs["evidence"] if is_train else None
+    passes = [head((vectors, batch, evidence), is_train) for _ in range(n_passes)]
 
     def backprop(d_logits: PairLogits):
         rows = model.ops.xp.split(d_logits, n_passes)
@@ -156,27 +163,33 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
 
 def forward_head(
     model: Model,
-    inputs: tuple[list[Floats2d], PairBatch],
+    inputs: tuple[list[Floats2d], PairBatch, EvidenceTask | None],
     is_train: bool,
     *,
     max_cells: int,
     max_entities: int,
 ) -> tuple[PairLogits, Callable]:
     """Token vectors (one array for each document) and their PairBatch to PairLogits."""
-    vectors, batch = inputs
+    vectors, batch, task = inputs
     shim = cast(PyTorchShim, model.shims[0])
     flat = model.ops.xp.concatenate([v for v in vectors if len(v)], axis=0)
     tokens = xp2torch(flat, requires_grad=is_train, device=shim.device)
-    groups = batch.groups(
-        max_cells=max_cells, max_tokens=MAX_TOKENS, max_padding=MAX_PADDING, never_across=max_entities
+    groups = list(
+        batch.groups(max_cells=max_cells, max_tokens=MAX_TOKENS, max_padding=MAX_PADDING, never_across=max_entities)
     )
     grids = [to_torch(batch, group, shim.device) for group in groups]
     args = (tokens, grids, int(batch.n_pairs.sum()))
-    logits, torch_backprop = shim(ArgsKwargs(args=args, kwargs={"dropout": model.attrs["dropout_rate"]}), is_train)
+    evidence = task.grids(groups, shim.device) if task is not None else None
+    kwargs = {"dropout": model.attrs["dropout_rate"], "evidence": evidence}
+    outputs, torch_backprop = shim(ArgsKwargs(args=args, kwargs=kwargs), is_train)
+    logits, *others = outputs if evidence is not None else (outputs,)
+    if task is not None:
+        task.loss += sum(float(loss.detach()) for loss in others)
 
     def backprop(d_logits: PairLogits) -> list[Floats2d]:
         d_torch = xp2torch(d_logits, device=shim.device)
-        torch_backprop(ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": (d_torch,)}))
+        gradients = (d_torch, *map(torch.ones_like, others))
+        torch_backprop(ArgsKwargs(args=((logits, *others),), kwargs={"grad_tensors": gradients}))
         d_flat = cast(Floats2d, torch2xp(cast(torch.Tensor, tokens.grad)))
         return unflatten(d_flat, vectors)
 

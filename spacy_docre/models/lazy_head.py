@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from thinc.api import Model
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import Errors
 
@@ -28,11 +28,11 @@ class LazyHead(nn.Module):
             self.docre_head = self.build_head(**sizes)
             self.sizes = sizes
 
-    def forward(self, *inputs: Any, dropout: float) -> Tensor:
+    def forward(self, *inputs: Any, dropout: float, **options: Any) -> Any:
         if self.docre_head is None:
             raise ValueError(Errors.E043.format(missing="the number of labels and the width of the tokens"))
         self.docre_head.set_dropout(dropout)
-        return self.docre_head(*inputs)
+        return self.docre_head(*inputs, **options)
 
 
 def is_built(head: Model) -> bool:

@@ -12,6 +12,7 @@ relations_attr = "relations"
 distillation = null
 loss_weight = 1.0
 rdrop_alpha = 0.0
+evidence_weight = 0.0
 schema = null
 
 [docre_relations.model]

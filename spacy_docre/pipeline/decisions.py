@@ -5,19 +5,19 @@ In the component's `cfg`, plain data: "label_offsets", {label: margin}, added to
 "schema", the rules.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from spacy.pipeline import TrainablePipe
 
 from ..features.schema import Rules, Schema
 from ..losses import MarginLoss
 from .decoding import Decoder
+from .labelled import Labelled
 
 
-class Deciding(TrainablePipe):
+class Deciding(Labelled):
     """Keeps what was decided with the component, and takes the rules of a file, where one is named, before others."""
 
     cfg: dict[str, Any]
@@ -25,6 +25,15 @@ class Deciding(TrainablePipe):
     threshold_offset: float
     max_labels_per_pair: int
     schema: Schema | None
+
+    def take_labels(self, labels: Sequence[str]) -> None:
+        """Replace the labels, before weights with these labels are loaded: the old weights are of no use then."""
+        self.cfg["labels"] = list(labels)
+        forget_decisions(self.cfg, rules=False)
+        for label in labels:
+            self.vocab.strings.add(label)
+        for layer in (self.model, self.model.get_ref("head")):
+            layer.set_dim("nO", 1 + len(labels), force=True)
 
     @property
     def decoder(self) -> Decoder:

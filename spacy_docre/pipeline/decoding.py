@@ -1,7 +1,7 @@
 """Margins to relations."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from ..annotations import Entity
 from ..features.pair_batch import off_diagonal
 from ..features.schema import Rules
+from ..types import TokenRange
 
 Cells = tuple[NDArray[np.int64], NDArray[np.int64]]  # pair indices and label indices (n,), of relations
 
@@ -21,10 +22,12 @@ class DocPrediction:
 
     entities: as in the document, or grouped from `doc.ents` where it has none
     relations: (head index, label index, tail index, score), row-major over pairs
+    evidence: of each relation; none before it was looked for
     """
 
     entities: tuple[Entity, ...]
     relations: list[tuple[int, int, int, float]]
+    evidence: list[list[TokenRange]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Learning from a teacher pipe that is in memory, with the names of spaCy v4's distillation API."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from thinc.api import Optimizer, set_dropout_rate, torch2xp, xp2torch
 from ..errors import Errors
 from ..losses.distillation import LogitMSE, Objective
 from ..types import PairLogits
-from .decisions import Deciding, forget_decisions
+from .decisions import Deciding
 
 
 class Distillable(Deciding):
@@ -21,15 +21,6 @@ class Distillable(Deciding):
 
     distillation: Objective | None
     rdrop_alpha: float
-
-    def take_labels(self, labels: Sequence[str]) -> None:
-        """Replace the labels, before weights with these labels are loaded: the old weights are of no use then."""
-        self.cfg["labels"] = list(labels)
-        forget_decisions(self.cfg, rules=False)
-        for label in labels:
-            self.vocab.strings.add(label)
-        for layer in (self.model, self.model.get_ref("head")):
-            layer.set_dim("nO", 1 + len(labels), force=True)
 
     def get_teacher_student_loss(
         self, teacher_scores: PairLogits, student_scores: PairLogits

@@ -23,7 +23,7 @@ from ..annotations import (
     set_relations,
 )
 from ..errors import Errors
-from ..features.evidence import Evidence
+from ..features.evidence_targets import EvidenceRows
 from ..features.pair_batch import PairBatch
 from ..features.schema import Schema
 from ..features.targets import MixedTargets
@@ -38,6 +38,7 @@ from .config import SCORE_WEIGHTS, default_config, require_at_least
 from .decisions import forget_decisions
 from .decoding import DocPrediction
 from .distilling import Distillable
+from .evidence import add_evidence
 from .survey import survey, warn_of_strange_types
 
 
@@ -60,6 +61,7 @@ def make_docre_relations(
     distillation: Objective | None,
     loss_weight: float,
     rdrop_alpha: float,
+    evidence_weight: float,
     schema: Schema | None,
 ) -> "DocRERelations":
     """Find the relations between the entities of a document, across sentences.
@@ -73,6 +75,8 @@ def make_docre_relations(
     distillation: objective between the logits of teachers (spacy docre annotate) and those of this model.
     loss_weight: weight of `loss` beside it.
     rdrop_alpha: R-Drop (Liang et al. 2021): the head runs twice, and this is the weight of how far the two are apart.
+    evidence_weight: of the loss by which pairs learn to look at their evidence, where relations have some; then it is
+        also chosen by what they look at.
     schema: rules for which relations there can be (spacy-docre.Schema.v1); None for none.
     """
     return DocRERelations(
@@ -88,6 +92,7 @@ def make_docre_relations(
         distillation=distillation,
         loss_weight=loss_weight,
         rdrop_alpha=rdrop_alpha,
+        evidence_weight=evidence_weight,
         schema=schema,
     )
 
@@ -108,10 +113,11 @@ class DocRERelations(Distillable):
         distillation: Objective | None = None,
         loss_weight: float = 1.0,
         rdrop_alpha: float = 0.0,
+        evidence_weight: float = 0.0,
         schema: Schema | None = None,
     ) -> None:
         require_at_least(1, max_labels_per_pair=max_labels_per_pair)
-        require_at_least(0, loss_weight=loss_weight, rdrop_alpha=rdrop_alpha)
+        require_at_least(0, loss_weight=loss_weight, rdrop_alpha=rdrop_alpha, evidence_weight=evidence_weight)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -124,6 +130,7 @@ class DocRERelations(Distillable):
         self.distillation = distillation
         self.loss_weight = loss_weight
         self.rdrop_alpha = rdrop_alpha
+        self.evidence_weight = evidence_weight
         self.schema = schema
         self.cfg: dict[str, Any] = {"labels": []}
         install_extensions(relations_attr)
@@ -131,31 +138,10 @@ class DocRERelations(Distillable):
         keep_memory()
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> list[str]:
-        """For `spacy init labels`: a file of these can be given to `initialize`."""
-        return list(self.labels)
-
-    @property
     def counts(self) -> Counter[str]:
         """What was seen and could not be used, since the model was loaded: tokens and mentions without
         a vector, documents without axial attention, entities of types that are new."""
         return self.model.attrs["vector_check"].counts
-
-    def add_label(self, label: str) -> int:
-        """Add a relation label, before the model is initialised. Returns 1 if it is new, else 0."""
-        if not isinstance(label, str) or not label:
-            raise ValueError(Errors.E063.format(label=label))
-        if label in self.labels:
-            return 0
-        if self.model.has_dim("nO"):
-            raise ValueError(Errors.E060.format(label=label, name=self.name))
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
-        return 1
 
     def predict(self, docs: Iterable[Doc]) -> list[DocPrediction]:
         """The relations of each document. Documents with fewer than two entities do not reach the model."""
@@ -164,7 +150,13 @@ class DocRERelations(Distillable):
         warn_of_strange_types(entities, self.cfg.get("types", ()), self.counts)
         logits = self.predict_logits(docs, [len(e) for e in entities])
         decoder = self.decoder
-        return [decoder(found, rows) for found, rows in zip(entities, logits)]
+        predictions = [decoder(found, rows) for found, rows in zip(entities, logits)]
+        return add_evidence(self.model if self.knows_evidence else None, docs, predictions)
+
+    @property
+    def knows_evidence(self) -> bool:
+        """Whether attention has learned from evidence."""
+        return bool(self.evidence_weight) and bool(self.cfg.get("knows_evidence"))
 
     def predict_logits(self, docs: Sequence[Doc], n_entities: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
         """The logits of each document's ordered pairs: (n_pairs, 1 + n_labels), column 0 the threshold.
@@ -197,8 +189,8 @@ class DocRERelations(Distillable):
                 set_relations(doc, [], status=DISTANT)
                 continue
             ids = [e.id for e in prediction.entities]
-            evidence = Evidence(doc, prediction.entities)
-            rows = [(ids[h], labels[r], ids[t], score, evidence(h, t)) for h, r, t, score in prediction.relations]
+            relations = zip(prediction.relations, prediction.evidence)
+            rows = [(ids[h], labels[r], ids[t], score, evidence) for (h, r, t, score), evidence in relations]
             set_relations(doc, rows, status=DISTANT)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -231,13 +223,18 @@ class DocRERelations(Distillable):
             return losses
         self._require_model()
         set_dropout_rate(self.model, drop)
-        self.model.attrs["n_passes"] = 2 if self.rdrop_alpha else 1
+        self.model.attrs["n_passes"] = n_passes = 2 if self.rdrop_alpha else 1
+        if self.evidence_weight:
+            rows = EvidenceRows.from_docs(docs, [eg.reference for eg in examples])
+            if len(rows):
+                self.cfg["knows_evidence"] = True
+            self.model.attrs["evidence"].begin(rows, self.evidence_weight / n_passes)
         logits, backprop = self.model.begin_update(docs)
         loss, d_logits = self.get_loss(examples, logits)
         backprop(d_logits)
         if sgd is not None:
             self.finish_update(sgd)
-        losses[self.name] += loss
+        losses[self.name] += loss + self.model.attrs["evidence"].end()
         return losses
 
     def get_loss(self, examples: Iterable[Example], scores: PairLogits) -> tuple[float, PairLogits]:
@@ -283,18 +280,10 @@ class DocRERelations(Distillable):
         ):
             raise ValueError(Errors.E062.format(name=self.name, found=found, mode=self.targets.mode))
         forget_decisions(self.cfg)
+        self.cfg.pop("knows_evidence", None)
         self.cfg["types"] = sorted(found.types)
         if self.schema is not None:
             self.cfg["schema"] = self.schema.read() or found.schema.rules()
         self.loss.bind(self.labels)
         self.model.set_dim("nO", 1 + len(self.labels), force=True)
         self.model.initialize(X=found.sample)
-
-    def _require_model(self) -> None:
-        """Say what is missing before the first prediction or update."""
-        if not self.model.has_dim("nO"):
-            missing = Errors.E042 if waits_for_encoder(self.model) else Errors.E065
-            raise ValueError(missing.format(name=self.name))
-        found, expected = self.model.get_dim("nO"), 1 + len(self.labels)
-        if found != expected:
-            raise ValueError(Errors.E040.format(found=found, n_labels=len(self.labels), expected=expected))

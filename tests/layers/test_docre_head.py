@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spacy_docre import set_entities
 from spacy_docre.features.pair_batch import PairBatch, off_diagonal
-from spacy_docre.layers.docre_head import DocREHead
+from spacy_docre.layers.docre_head import DocREHead, pad_tokens
 from spacy_docre.models.docre import MAX_PADDING, to_torch
 
 from .heads import (
@@ -181,9 +181,10 @@ def test_pair_features_equal_loops_over_pairs():
     tokens = make_tokens([doc])
     batch = PairBatch.from_docs([doc])
     grid = to_torch(batch, np.array([0]), torch.device("cpu"))
-    fast = head.pair_features(tokens, grid)[0]
+    padded = pad_tokens(tokens, grid)
+    fast = head.pair_features(padded, *head.read_entities(padded, grid), grid)[0]
 
-    entities, attention = head.read_entities(tokens[None], torch.ones((1, len(doc)), dtype=torch.bool), grid)
+    entities, attention = head.read_entities(tokens[None], grid)
     for h, t in zip(*off_diagonal(4)):
         shared = (attention[0, :, h] * attention[0, :, t]).sum(0)
         context = head.context_part(shared / shared.sum() @ tokens)
@@ -198,7 +199,7 @@ def test_entities_equal_loops_over_mentions():
     doc, head = make_doc(4), make_head()
     tokens, usable = make_tokens([doc]), torch.ones((1, len(doc)), dtype=torch.bool)
     grid = to_torch(PairBatch.from_docs([doc]), np.array([0]), torch.device("cpu"))
-    entities, attention = head.read_entities(tokens[None], usable, grid)
+    entities, attention = head.read_entities(tokens[None], grid)
     for i, entity in enumerate(doc._.docre_entities):
         mentions = torch.stack([tokens[m.start : m.end].mean(0) for m in entity.mentions])
         start = torch.tensor([[m.start for m in entity.mentions]])

@@ -1,0 +1,31 @@
+"""The evidence of what was predicted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from spacy.tokens import Doc
+from thinc.api import Model
+
+from ..features.evidence import Evidence
+from ..models.evidence import predict_focus
+from .decoding import DocPrediction
+
+
+def add_evidence(model: Model | None, docs: Sequence[Doc], predictions: Sequence[DocPrediction]) -> list[DocPrediction]:
+    """model: whose attention has learned from evidence; None goes by the rule."""
+    found = list(predictions)
+    chosen = [i for i, prediction in enumerate(found) if prediction.relations]
+    rules = [Evidence(docs[i], found[i].entities) for i in chosen]
+    if model is None or not chosen:
+        evidence = [[rule(h, t) for h, _, t, _ in found[i].relations] for i, rule in zip(chosen, rules)]
+    else:
+        pairs = [np.array([(h, t) for h, _, t, _ in found[i].relations], dtype=np.int64) for i in chosen]
+        shares = predict_focus(model, [docs[i] for i in chosen], pairs, [rule.starts for rule in rules])
+        evidence = [
+            [rule.by_attention(h, t, share) for (h, t), share in zip(some.tolist(), rows)]
+            for rule, some, rows in zip(rules, pairs, shares)
+        ]
+    for i, ranges in zip(chosen, evidence):
+        found[i] = replace(found[i], evidence=ranges)
+    return found

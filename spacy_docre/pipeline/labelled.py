@@ -1,0 +1,44 @@
+"""The labels of a component, and whether its model fits them."""
+
+from typing import Any
+
+from spacy.pipeline import TrainablePipe
+
+from ..errors import Errors
+from ..models.listening import waits_for_encoder
+
+
+class Labelled(TrainablePipe):
+    """Keeps labels in `cfg`; the model has one output more than there are labels."""
+
+    cfg: dict[str, Any]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        """For `spacy init labels`: a file of these can be given to `initialize`."""
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a relation label, before the model is initialised. Returns 1 if it is new, else 0."""
+        if not isinstance(label, str) or not label:
+            raise ValueError(Errors.E063.format(label=label))
+        if label in self.labels:
+            return 0
+        if self.model.has_dim("nO"):
+            raise ValueError(Errors.E060.format(label=label, name=self.name))
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def _require_model(self) -> None:
+        """Say what is missing before the first prediction or update."""
+        if not self.model.has_dim("nO"):
+            missing = Errors.E042 if waits_for_encoder(self.model) else Errors.E065
+            raise ValueError(missing.format(name=self.name))
+        found, expected = self.model.get_dim("nO"), 1 + len(self.labels)
+        if found != expected:
+            raise ValueError(Errors.E040.format(found=found, n_labels=len(self.labels), expected=expected))
