@@ -58,7 +58,8 @@ class AxialBlock(nn.Module):
 
     def forward(self, grid: Tensor, mask: Tensor | None) -> Tensor:
         """grid (n_docs, n_entities, n_entities, width), mask (n_docs, n_entities) -> like grid"""
-        if not (self.training or torch.is_grad_enabled()):
+        large = grid.shape[:3].numel() > MAX_CELLS
+        if large and not (self.training or torch.is_grad_enabled()):
             return self.in_chunks(grid, mask)
         normed = self.norm(grid)
         columns = self.columns(normed.transpose(1, 2).contiguous(), mask).transpose(1, 2)

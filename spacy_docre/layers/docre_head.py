@@ -173,7 +173,10 @@ class DocREHead(nn.Module):
         types = self.types(grid.types.flatten(0, 1)).unflatten(0, grid.types.shape[:2])
         attention = self.attention(mentions, grid.mention_start, padded, token_mask)
         member = entity_weights(grid.mention_entity, usable, n_entities)
-        return torch.cat([entities, types], -1), torch.matmul(member.unsqueeze(1), attention)
+        # In float32: what two entities have in common may be too small for float16, and so is its gradient.
+        with torch.autocast(device_type=padded.device.type, enabled=False):
+            of_entities = torch.matmul(member.unsqueeze(1).float(), attention.float())
+        return torch.cat([entities, types], -1), of_entities
 
     def row_features(
         self, head: Tensor, head_attention: Tensor, tail: Tensor, tail_attention: Tensor, context: Tensor,

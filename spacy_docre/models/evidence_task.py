@@ -29,8 +29,8 @@ class EvidenceTask:
 
     def end(self) -> float:
         """Returns the loss."""
-        self.rows = None
-        return self.loss
+        loss, self.rows, self.loss = self.loss, None, 0.0
+        return loss
 
     def grids(self, groups: Sequence[Ints], device: torch.device) -> list[EvidenceTensors] | None:
         """The rows of each group of documents, scaled so that the losses of all add up to the weighted mean."""

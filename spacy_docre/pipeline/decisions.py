@@ -2,7 +2,7 @@
 
 In the component's `cfg`, plain data: "label_offsets", {label: margin}, added to the component's threshold;
 "calibration", {"scale": float, "offsets": {label: float}}: σ(scale · margin + offset) is a label's probability; and
-"schema", the rules.
+"schema", the rules. "knows_evidence" says whether attention has learned from evidence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -85,5 +85,5 @@ def make_decoder(
 
 def forget_decisions(cfg: dict[str, Any], *, rules: bool = True) -> None:
     """What was measured does not hold for other weights; rules, which go by label, may."""
-    for key in ("label_offsets", "calibration", *(["schema"] if rules else [])):
+    for key in ("label_offsets", "calibration", "knows_evidence", *(["schema"] if rules else [])):
         cfg.pop(key, None)

@@ -61,6 +61,7 @@ class Distillable(Deciding):
         teacher_scores = teacher_pipe.model.predict([eg.reference for eg in examples])
         set_dropout_rate(self.model, drop)
         self.model.attrs["n_passes"] = 1
+        self.model.attrs["evidence"].end()  # of an update that failed
         student_scores, backprop = self.model.begin_update(docs)
         loss, d_scores = self.get_teacher_student_loss(teacher_scores, student_scores)
         backprop(d_scores)

@@ -280,7 +280,6 @@ class DocRERelations(Distillable):
         ):
             raise ValueError(Errors.E062.format(name=self.name, found=found, mode=self.targets.mode))
         forget_decisions(self.cfg)
-        self.cfg.pop("knows_evidence", None)
         self.cfg["types"] = sorted(found.types)
         if self.schema is not None:
             self.cfg["schema"] = self.schema.read() or found.schema.rules()

@@ -62,6 +62,7 @@ def create_copy_weights_v1(
                 reason = str(err).splitlines()[0] if str(err) else type(err).__name__
                 raise ValueError(Errors.E121.format(source=source, component=name, reason=reason)) from err
             if is_ours:  # from_bytes brings the source's settings too
+                pipe.cfg["knows_evidence"] = trained.cfg.get("knows_evidence", False)
                 for layer, attrs in zip(pipe.model.walk(), settings):
                     layer.attrs.update(attrs)
             elif _sizes(pipe.model) != sizes:

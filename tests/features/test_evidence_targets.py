@@ -1,5 +1,7 @@
 """Evidence of a reference, as token ranges for the pairs of a predicted document's entities."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -109,7 +111,7 @@ def test_tokens_of_white_space_belong_to_what_follows():
 
 def cut(text: str, ends: set[int]) -> Doc:
     bounds = [0, *sorted(ends), len(text)]
-    return make([text[a:b] for a, b in zip(bounds, bounds[1:])])
+    return make([text[a:b] for a, b in pairwise(bounds)])
 
 
 ENDS = st.sets(st.integers(1, 11))

