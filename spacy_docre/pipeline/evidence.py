@@ -8,7 +8,6 @@ from spacy.tokens import Doc
 from thinc.api import Model
 
 from ..features.evidence import Evidence
-from ..models.evidence import predict_focus
 from .decoding import DocPrediction
 
 
@@ -20,6 +19,8 @@ def add_evidence(model: Model | None, docs: Sequence[Doc], predictions: Sequence
     if model is None or not chosen:
         evidence = [[rule(h, t) for h, _, t, _ in found[i].relations] for i, rule in zip(chosen, rules)]
     else:
+        from ..models.evidence import predict_focus  # with it come safetensors and all of the head
+
         pairs = [np.array([(h, t) for h, _, t, _ in found[i].relations], dtype=np.int64) for i in chosen]
         shares = predict_focus(model, [docs[i] for i in chosen], pairs, [rule.starts for rule in rules])
         evidence = [
