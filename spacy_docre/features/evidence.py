@@ -2,7 +2,7 @@
 learned from evidence, those that the pair looks at.
 
 For the gold facts of our 100 dev documents of Re-DocRED (benchmarks/evidence.py) the rule alone has an F1 of 0.83
-against the annotators' evidence, attention that was not taught 0.42.
+against the annotators' evidence, attention that was not taught 0.75, both together where it was 0.85.
 """
 
 import warnings
