@@ -84,7 +84,7 @@ def measure(
     rng = random.Random(0)
     small = [make_example(nlp, rng, 50, 3)]
     examples = [make_example(nlp, rng, words, entities) for _ in range(docs)]
-    predict_as_if_trained(nlp, [eg.predicted for eg in examples])
+    predict_as_if_trained(nlp, [make_example(nlp, rng, 200, 20).predicted])
     ours = trainer(nlp, optimizer) if mode == "train" else predictor(nlp)
     alone = encoder_alone(nlp, examples, precision, train=mode == "train")
     ours(small)
