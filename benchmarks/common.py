@@ -1,10 +1,12 @@
 """What every benchmark shares: the encoder, the machine, results written as they come."""
 
+import argparse
 import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -53,6 +55,24 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
     temporary.replace(path)
+
+
+def case_parser(doc: str | None) -> argparse.ArgumentParser:
+    """For a benchmark that measures each case in a process of its own."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", help="folder or name on the hub; default: all-MiniLM-L6-v2")
+    parser.add_argument("--gpu-id", type=int, default=-1)
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    return parser
+
+
+def parse_or_measure(parser: argparse.ArgumentParser, measure: Callable[..., Any]) -> argparse.Namespace:
+    """The arguments of the benchmark; in the process of a case, that is measured and printed, and the process ends."""
+    args = parser.parse_args()
+    if args.case:
+        print(json.dumps(measure(args, **json.loads(args.case))))
+        sys.exit()
+    return args
 
 
 def in_process(script: str, case: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from common import RESULTS, find_encoder, in_process, machine, write_result
+from common import RESULTS, case_parser, find_encoder, in_process, machine, parse_or_measure, write_result
 from speed import load_pipeline, make_example, peak_mb, predict_as_if_trained, trainer
 
 LENGTHS = {"predict": (200, 800, 3200), "train": (40, 120, 360)}  # documents; steps of 4 documents
@@ -22,16 +22,10 @@ DOCS_PER_STEP = 4
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", help="folder or name on the hub; default: all-MiniLM-L6-v2")
+    parser = case_parser(__doc__)
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--modes", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
-    parser.add_argument("--gpu-id", type=int, default=-1)
-    parser.add_argument("--case", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.case:
-        print(json.dumps(measure(args, **json.loads(args.case))))
-        return
+    args = parse_or_measure(parser, measure)
     path = RESULTS / "memory.json"
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf8")) if path.exists() else {"cases": {}}
     result.update(

@@ -7,14 +7,13 @@ fitted to medians, by least squares on logarithms: cost ~ n^exponent.
 """
 
 import argparse
-import json
 import random
 import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import RESULTS, find_encoder, in_process, machine, write_result
+from common import RESULTS, case_parser, find_encoder, in_process, machine, parse_or_measure, write_result
 from speed import clock, load_pipeline, make_example, peak_mb, predict_as_if_trained, predictor, trainer
 
 ENTITIES = {"predict": (5, 20, 50, 100, 200, 500), "train": (5, 20, 50, 100, 200)}  # in 1,000 words
@@ -23,16 +22,10 @@ FIT = {"entities": (20, 200), "words": (500, 10000)}  # the range that the expon
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", help="folder or name on the hub; default: all-MiniLM-L6-v2")
+    parser = case_parser(__doc__)
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--gpu-id", type=int, default=-1)
-    parser.add_argument("--case", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.case:
-        print(json.dumps(measure(args, **json.loads(args.case))))
-        return
+    args = parse_or_measure(parser, measure)
     result: dict[str, Any] = {
         "what": "seconds for one document, and growth of memory over the loaded pipeline in MB; medians",
         "settings": {"labels": 96, "precision": args.precision, "rounds": args.rounds, "fit": FIT},

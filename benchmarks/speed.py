@@ -8,7 +8,6 @@ optimiser) take turns on the same documents; ratios are medians over the rounds 
 """
 
 import argparse
-import json
 import random
 import resource
 import statistics
@@ -17,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from common import RESULTS, ROOT, find_encoder, in_process, machine, write_result
+from common import RESULTS, ROOT, case_parser, find_encoder, in_process, machine, parse_or_measure, write_result
 
 N_LABELS = 96
 SIZES = [(200, 20, 4), (200, 5, 4), (500, 60, 2), (1000, 200, 1)]  # words, entities, documents; headline first
@@ -36,17 +35,11 @@ WORDS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", help="folder or name on the hub; default: all-MiniLM-L6-v2")
+    parser = case_parser(__doc__)
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--gpu-id", type=int, default=-1)
     parser.add_argument("--name", default="speed", help="results go to benchmarks/results/NAME.json")
-    parser.add_argument("--case", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.case:
-        print(json.dumps(measure(args, **json.loads(args.case))))
-        return
+    args = parse_or_measure(parser, measure)
     result: dict[str, Any] = {
         "what": "ratio to the encoder alone, documents per second, growth of memory; medians",
         "settings": {"labels": N_LABELS, "documents": "random words", "rounds": args.rounds},

@@ -37,12 +37,10 @@ def get_entity_ids(doc: Doc) -> tuple[str, ...]:
 
 
 def make_entity(id_: str, mentions: Sequence[Span]) -> Entity:
-    if len(mentions) == 1:
-        (m,) = mentions
-        kb_id = m.kb_id_ if m.kb_id_ not in NOT_LINKED else ""
-        return Entity(id=id_, label=m.label_, mentions=(m,), name=m.text, kb_id=kb_id)
-    label = Counter(m.label_ for m in mentions).most_common(1)[0][0]
-    name = max((m.text for m in mentions), key=len)
+    label, name = mentions[0].label_, mentions[0].text
+    if len(mentions) > 1:  # most have one
+        label = Counter(m.label_ for m in mentions).most_common(1)[0][0]
+        name = max((m.text for m in mentions), key=len)
     kb_id = next((m.kb_id_ for m in mentions if m.kb_id_ not in NOT_LINKED), "")
     return Entity(id=id_, label=label, mentions=tuple(mentions), name=name, kb_id=kb_id)
 

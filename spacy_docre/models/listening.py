@@ -2,11 +2,19 @@
 
 from thinc.api import Model
 
+from ..errors import Errors
+
 
 def waits_for_encoder(model: Model) -> bool:
     """Whether the model listens to an encoder that has not told it the width of its vectors."""
     tok2vec = model.get_ref("tok2vec")
     return bool(tok2vec.has_ref("listener")) and not tok2vec.get_ref("listener").has_dim("nO")
+
+
+def not_built(model: Model, name: str) -> ValueError:
+    """What to raise where a model, that of the component `name`, has no weights: says what it waits for."""
+    missing = Errors.E042 if waits_for_encoder(model) else Errors.E065
+    return ValueError(missing.format(name=name))
 
 
 def token_width(tok2vec: Model) -> int | None:

@@ -5,7 +5,7 @@ from typing import Any
 from spacy.pipeline import TrainablePipe
 
 from ..errors import Errors
-from ..models.listening import waits_for_encoder
+from ..models.listening import not_built
 
 
 class Labelled(TrainablePipe):
@@ -37,8 +37,7 @@ class Labelled(TrainablePipe):
     def _require_model(self) -> None:
         """Say what is missing before the first prediction or update."""
         if not self.model.has_dim("nO"):
-            missing = Errors.E042 if waits_for_encoder(self.model) else Errors.E065
-            raise ValueError(missing.format(name=self.name))
+            raise not_built(self.model, self.name)
         found, expected = self.model.get_dim("nO"), 1 + len(self.labels)
         if found != expected:
             raise ValueError(Errors.E040.format(found=found, n_labels=len(self.labels), expected=expected))

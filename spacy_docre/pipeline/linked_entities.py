@@ -15,12 +15,11 @@ from thinc.types import Floats1d
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..annotations import copy_mentions, get_entities, has_mentions, set_entities
-from ..errors import Errors
 from ..grouping import group_mentions
 from ..grouping.aliases import AliasGrouper
 from ..grouping.candidates import Candidates, find_candidates
 from ..models.lazy_head import is_built
-from ..models.listening import waits_for_encoder
+from ..models.listening import not_built
 from .ruled_entities import DocREEntities
 
 N_SAMPLE = 10
@@ -124,8 +123,7 @@ class LinkedEntities(TrainablePipe):
     def _require_model(self) -> None:
         """Say what is missing before the first prediction or update."""
         if not is_built(self.model.get_ref("head")):
-            missing = Errors.E042 if waits_for_encoder(self.model) else Errors.E065
-            raise ValueError(missing.format(name=self.name))
+            raise not_built(self.model, self.name)
 
 
 def link(candidates: Candidates, logits: np.ndarray) -> list[list[Span]]:

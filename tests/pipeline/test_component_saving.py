@@ -6,30 +6,16 @@ import sys
 
 import pytest
 import spacy
-from spacy.util import load_model_from_config
 
 from ..conftest import make_doc
 from ..pipelines import crowd, hash_pipeline, make_hopper_doc, scored, unlabelled
+from ..reloading import from_bytes, from_folder, from_pickle
 
 
 def predictions(nlp) -> list[dict]:
     """Of copies of both documents, as the pipeline's own vocabulary has them."""
     docs = [unlabelled(doc, nlp.vocab) for doc in (make_doc(), make_hopper_doc(), crowd(nlp.vocab, 12))]
     return [scored(doc) for doc in nlp.pipe(docs)]
-
-
-def from_folder(nlp, path):
-    nlp.to_disk(path)
-    return spacy.load(path)
-
-
-def from_bytes(nlp, path):
-    loaded = load_model_from_config(nlp.config, auto_fill=True)
-    return loaded.from_bytes(nlp.to_bytes())
-
-
-def from_pickle(nlp, path):
-    return pickle.loads(pickle.dumps(nlp))
 
 
 def assert_same(one, other):

@@ -23,7 +23,7 @@ from spacy_docre.training.callbacks import create_copy_weights_v1
 from ..conftest import make_doc
 from ..features.test_schema import document
 from ..pipelines import hash_pipeline, initialised, make_hopper_doc, overfit, scored, triples, two_examples, unlabelled
-from .test_component_saving import from_bytes, from_folder, from_pickle
+from ..reloading import from_bytes, from_folder, from_pickle
 
 LABELS = ["parent", "child", "born in"]
 FAMILY = {"types": {"born in": [["PER", "LOC"]]}, "inverses": {"parent": "child", "child": "parent"}}

@@ -15,6 +15,7 @@ from spacy_docre.annotations import MENTIONS_KEY, has_mentions
 
 from ..conftest import make_doc
 from ..pipelines import hash_pipeline, initialised
+from ..reloading import from_bytes, from_folder
 
 PATTERNS = [
     *({"label": "PERSON", "pattern": name} for name in ("Ada Lovelace", "Lovelace", "Charles Babbage")),
@@ -204,19 +205,14 @@ SETTINGS = {
 }
 
 
-def from_folder(nlp, path) -> Language:
-    nlp.to_disk(path)
-    return spacy.load(path)
-
-
-def from_bytes(nlp, path) -> Language:
+def from_bytes_with_patterns(nlp, path) -> Language:
     """The ruler's patterns come back from bytes, but find nothing (spaCy 3.8): they are added again."""
-    loaded = spacy.util.load_model_from_config(nlp.config, auto_fill=True).from_bytes(nlp.to_bytes())
+    loaded = from_bytes(nlp, path)
     loaded.get_pipe("entity_ruler").add_patterns(PATTERNS)
     return loaded
 
 
-@pytest.mark.parametrize("reload", [from_folder, from_bytes])
+@pytest.mark.parametrize("reload", [from_folder, from_bytes_with_patterns])
 @pytest.mark.parametrize("settings", [{}, SETTINGS], ids=["defaults", "settings"])
 def test_saved_equals_loaded(tmp_path, reload, settings):
     nlp = pipeline(**settings)

@@ -1,7 +1,5 @@
 """Evidence that attention learns: the component names the sentences that annotators name."""
 
-import pickle
-
 import numpy as np
 import pytest
 import spacy
@@ -9,7 +7,6 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from spacy.util import load_model_from_config
 from spacy.vocab import Vocab
 
 from spacy_docre import get_relations, set_entities, set_relations
@@ -28,6 +25,7 @@ from ..pipelines import (
     two_examples,
     unlabelled,
 )
+from ..reloading import from_bytes, from_folder, from_pickle
 from .test_rdrop import gradients
 
 FIRST, SECOND, THIRD = (0, 4), (4, 7), (7, 11)
@@ -200,19 +198,6 @@ def test_evidence_that_is_part_of_a_sentence():
         set_relations(eg.reference, [("0", "colleague", "1", 1.0, [(8, 10)])])
     train(nlp, examples)
     assert found_by(nlp) == [[[THIRD]]] * 2
-
-
-def from_folder(nlp, path):
-    nlp.to_disk(path)
-    return spacy.load(path)
-
-
-def from_bytes(nlp, path):
-    return load_model_from_config(nlp.config, auto_fill=True).from_bytes(nlp.to_bytes())
-
-
-def from_pickle(nlp, path):
-    return pickle.loads(pickle.dumps(nlp))
 
 
 @pytest.mark.parametrize("reload", [from_folder, from_bytes, from_pickle])

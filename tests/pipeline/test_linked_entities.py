@@ -1,7 +1,6 @@
 """`docre_entities` with a trained grouper: what it learns that rules can't know, and what must never be joined."""
 
 import copy
-import pickle
 import random
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from spacy.util import load_model_from_config
 from spacy.vocab import Vocab
 from thinc.api import fix_random_seed
 
@@ -27,6 +25,7 @@ from spacy_docre.training.adamw import create_adamw_v1
 
 from ..grouping.mentions import mentions_of
 from ..pipelines import HASH_EMBED, initialised, step, transformer_pipeline
+from ..reloading import from_bytes, from_folder, from_pickle
 from .test_ner import LISTENER
 from .test_predicted_entities import seen
 
@@ -477,19 +476,6 @@ def test_scores_of_entities_are_evaluated(trained):
 
 
 # Saved, copied, sent to workers
-
-
-def from_folder(nlp, path):
-    nlp.to_disk(path)
-    return spacy.load(path)
-
-
-def from_bytes(nlp, path):
-    return load_model_from_config(nlp.config, auto_fill=True).from_bytes(nlp.to_bytes())
-
-
-def from_pickle(nlp, path):
-    return pickle.loads(pickle.dumps(nlp))
 
 
 def from_deepcopy(nlp, path):
