@@ -28,6 +28,8 @@ class MentionLinker(nn.Module):
     mentions).
     """
 
+    precision = "float32"
+
     def __init__(self, *, token_width: int, n_features: int, hidden_width: int) -> None:
         super().__init__()
         self.project = nn.Linear(token_width, hidden_width)

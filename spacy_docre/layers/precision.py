@@ -22,10 +22,15 @@ def autocast(precision: str, device: torch.device):
     "auto" is bfloat16 where the processor has it, else float32. What a device can't do falls back to
     bfloat16 or float32 with one warning, so a model predicts on any machine.
     """
-    dtype = _resolve(precision, device.type)
+    dtype = precision_on(precision, device)
     if dtype == torch.float32:
         return nullcontext()
     return torch.autocast(device_type=device.type, dtype=dtype)
+
+
+def precision_on(precision: str, device: torch.device) -> torch.dtype:
+    """What matrix products run in on `device` where the setting is `precision`."""
+    return _resolve(precision, device.type)
 
 
 def needs_scaling(precision: str) -> bool:

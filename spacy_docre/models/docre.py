@@ -17,11 +17,10 @@ from ..layers.localised_context import EntityAttention
 from ..layers.precision import check_precision, needs_scaling
 from ..types import PairLogits
 from .evidence_task import EvidenceTask
-from .lazy_head import LazyHead
+from .head_shim import HeadShim
 from .listening import token_width, waits_for_encoder
 from .parts import PartBuilder
 from .vector_check import VectorCheck
-from .weights import deserialize_head, serialize_head
 
 N_TYPE_ROWS = 512
 TYPE_WIDTH = 32
@@ -74,14 +73,7 @@ def build_docre_v1(
         partial(forward_head, max_cells=max_pair_batch, max_entities=max_entities_for_axial),
         attrs={"dropout_rate": 0.0},
         dims={"nI": None, "nO": None},
-        shims=[
-            PyTorchShim(
-                LazyHead(build_head),
-                grad_scaler=PyTorchGradScaler(needs_scaling(precision)),
-                serialize_model=serialize_head,
-                deserialize_model=deserialize_head,
-            )
-        ],
+        shims=[HeadShim(build_head, grad_scaler=PyTorchGradScaler(needs_scaling(precision)))],
     )
     return Model(
         "docre",

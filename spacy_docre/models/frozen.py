@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import Errors
+from ..layers.cast_weights import State, state_of
 
 MAX_FLOAT16 = 65504.0
 
@@ -27,7 +28,7 @@ class FrozenLayers:
         self.n_layers = n_layers
         self.cache_mb = cache_mb
         self.cache = WindowCache(cache_mb << 20)
-        self.seen: tuple[int, ...] = ()
+        self.seen: State = ()
         self.n_beside: int | None = None  # what a layer gives beside the hidden states; None for no tuple
 
     def __call__(self, encoder: nn.Module, forward: Callable[..., Any], inputs: dict[str, Tensor]) -> Tensor:
@@ -71,8 +72,7 @@ class FrozenLayers:
 
     def _forget_if_changed(self, layers: Sequence[nn.Module]) -> None:
         """Other weights, other outputs."""
-        weights = [p for layer in layers[: self.n_layers] for p in layer.parameters()]
-        seen = tuple(x for p in weights for x in (id(p), p._version))
+        seen = state_of(p for layer in layers[: self.n_layers] for p in layer.parameters())
         if seen != self.seen:
             self.cache = WindowCache(self.cache_mb << 20)
             self.seen = seen

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from spacy_transformers.data_classes import HFObjects
 from spacy_transformers.layers.hf_shim import HFShim
-from thinc.api import ArgsKwargs
+from thinc.api import ArgsKwargs, Optimizer
 from torch import Tensor
 from torch.nn.functional import pad
 from transformers.file_utils import ModelOutput
 
 from ..layers.attention import FasterAttention
+from ..layers.cast_weights import CastWeights
 from ..layers.precision import autocast
 from .frozen import FrozenLayers
 
@@ -42,6 +43,7 @@ class PrecisionHFShim(HFShim):
         self.precision = precision
         self.max_batch_pieces = max_batch_pieces
         self.frozen = FrozenLayers(frozen_layers, cache_mb) if frozen_layers else None
+        self.cast_weights = CastWeights()
 
     def begin_update(self, inputs: ArgsKwargs):
         # thinc enters a CUDA autocast of its own, switched off: ours has to be inside of it.
@@ -62,12 +64,17 @@ class PrecisionHFShim(HFShim):
         finally:
             del encoder.forward
 
+    def finish_update(self, optimizer: Optimizer) -> None:
+        super().finish_update(optimizer)
+        self.cast_weights.forget()  # optimizers write into the weights' memory, unseen by torch
+
     def predict(self, inputs: ArgsKwargs) -> ModelOutput:
         """-> last_hidden_state (n_windows, n_pieces, width), float32; zeros for padding"""
         self._model.eval()
+        encoder = self.cast_weights.of(self._model, self.precision)
 
         def run(**windows: Tensor) -> Tensor:
-            return self._model(**windows).last_hidden_state
+            return encoder(**windows).last_hidden_state
 
         with torch.no_grad():
             hidden = self._encode(run, inputs.kwargs, self.max_batch_pieces)

@@ -14,10 +14,9 @@ from ..errors import Errors
 from ..grouping.candidates import N_FEATURES, Candidates
 from ..layers.mention_linker import MentionLinker, NamePairs
 from .docre import unflatten
-from .lazy_head import LazyHead
+from .head_shim import HeadShim
 from .listening import token_width, waits_for_encoder
 from .vector_check import require_vectors
-from .weights import deserialize_head, serialize_head
 
 
 def build_mention_linker_v1(
@@ -28,7 +27,7 @@ def build_mention_linker_v1(
     tok2vec: any embedding layer, for example a listener to a transformer.
     """
     build_head = partial(MentionLinker, hidden_width=hidden_width)
-    shim = PyTorchShim(LazyHead(build_head), serialize_model=serialize_head, deserialize_model=deserialize_head)
+    shim = HeadShim(build_head)
     head: Model = Model("mention-linker-head", forward_head, attrs={"dropout_rate": 0.0}, shims=[shim])
     return Model("mention-linker", forward, init=init, layers=[tok2vec, head], refs={"tok2vec": tok2vec, "head": head})
 
