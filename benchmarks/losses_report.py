@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import RESULTS
 
 FIGURES = {
     "rel_micro_f": "F1",
@@ -90,15 +91,24 @@ def calibration_error(scores: list[float], hits: list[bool], n_bins: int = 10) -
 
 def main(path: Path) -> None:
     result = json.loads(path.read_text(encoding="utf8"))
+    costs = RESULTS / "loss_speed.json"
+    share = json.loads(costs.read_text(encoding="utf8"))["share"] if costs.exists() else {}
     for setting, runs in result.get("runs", {}).items():
-        print(f"\n{setting}\n{'':20}{''.join(f'{title:>14}' for title in FIGURES.values())}{'seeds':>7}")
+        titles = "".join(f"{title:>14}" for title in FIGURES.values())
+        print(f"\n{setting}\n{'':20}{titles}{'seeds':>7}{'of a step':>11}")
         for name, figures in sorted(summary(runs).items(), key=lambda x: -x[1]["rel_micro_f"][0]):
-            cells = "".join(f"{100 * m:>8.1f} ± {100 * s:>3.1f}" for m, s, _ in (figures[x] for x in FIGURES))
-            print(f"{name:20}{cells}{figures['rel_micro_f'][2]:>7}")
+            cells = "".join(f"{cell(*figures[x]):>14}" for x in FIGURES)
+            cost = f"{share[name]:>11.2%}" if name in share else ""
+            print(f"{name:20}{cells}{figures['rel_micro_f'][2]:>7}{cost}")
     for rates, figures in result.get("tuning", {}).items():
         print(f"rates {rates}: F1 {100 * figures['rel_micro_f']:.1f}")
     if "runs" in result:
         draw(result["runs"], path.with_suffix(".png"))
+
+
+def cell(mean: float, deviation: float, n: int) -> str:
+    """In per cent; a deviation needs more than one seed."""
+    return f"{100 * mean:.1f} ± {100 * deviation:3.1f}" if n > 1 else f"{100 * mean:.1f}" + " " * 6
 
 
 def summary(runs: dict[str, Any]) -> dict[str, dict[str, tuple[float, float, int]]]:
