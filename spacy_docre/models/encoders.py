@@ -22,10 +22,23 @@ def find_encoder(name: str = DEFAULT) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _checked(folder)
-    found = _from_package() if name == DEFAULT else None
-    found = _checked(found or _from_hub(name))
+    packaged = find_packaged(name)
+    if packaged is not None:
+        return packaged
+    found = _checked(_from_hub(name))
     if name == DEFAULT:
         check_default(found)
+    return found
+
+
+def find_packaged(name: str) -> Path | None:
+    """The folder of the default encoder where its package is installed; None for others.
+
+    Raises ValueError if its weights are not the known ones.
+    """
+    found = _from_package() if name == DEFAULT else None
+    if found is not None:
+        check_default(_checked(found))
     return found
 
 

@@ -18,6 +18,7 @@ from transformers.utils import logging
 
 from ..errors import Errors
 from ..layers.precision import check_precision, needs_scaling
+from .encoders import find_packaged
 from .hf_shim import PrecisionHFShim
 
 NAME = "spacy-docre.TransformerModel.v1"
@@ -75,16 +76,21 @@ def build_transformer_model_v1(
 
 
 def init_encoder(model: Model, X: Any = None, Y: Any = None, *, quiet: bool = False) -> None:
-    """Load the pretrained weights. Raises ValueError if they are not to be had, with the ways to get some.
+    """Load the pretrained weights; the default encoder's from the package that carries it, where that is installed.
+    Raises ValueError if they are not to be had, with the ways to get some.
 
     quiet: no warnings, because layers are left out on purpose: the list of their weights is a page long.
     """
+    name = model.attrs["name"]
+    model.attrs["name"] = str(find_packaged(name) or name)
     try:
         with quiet_transformers(quiet):
             init_transformer(cast(TransformerModel, model), X, Y)
     except OSError as err:
         reason = str(err).splitlines()[0]
-        raise ValueError(Errors.E048.format(name=model.attrs["name"], reason=reason)) from err
+        raise ValueError(Errors.E048.format(name=name, reason=reason)) from err
+    finally:
+        model.attrs["name"] = name
 
 
 @contextmanager

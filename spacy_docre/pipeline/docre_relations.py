@@ -39,7 +39,7 @@ from .decisions import forget_decisions
 from .decoding import DocPrediction
 from .distilling import Distillable
 from .evidence import add_evidence
-from .survey import survey, warn_of_strange_types
+from .survey import survey, warn_of_no_entities, warn_of_strange_types
 
 
 @Language.factory(
@@ -140,13 +140,14 @@ class DocRERelations(Distillable):
     @property
     def counts(self) -> Counter[str]:
         """What was seen and could not be used, since the model was loaded: tokens and mentions without
-        a vector, documents without axial attention, entities of types that are new."""
+        a vector, documents without axial attention or without entities, entities of types that are new."""
         return self.model.attrs["vector_check"].counts
 
     def predict(self, docs: Iterable[Doc]) -> list[DocPrediction]:
         """The relations of each document. Documents with fewer than two entities do not reach the model."""
         docs = list(docs)
         entities = [entities_or_ents(doc) for doc in docs]
+        warn_of_no_entities(self.name, docs, entities, self.counts)
         warn_of_strange_types(entities, self.cfg.get("types", ()), self.counts)
         logits = self.predict_logits(docs, [len(e) for e in entities])
         decoder = self.decoder

