@@ -48,7 +48,7 @@ def build_docre_v1(
     threshold_column: "learned" (a logit of its own for each pair) or "zero" (the constant 0).
     max_pair_batch: pairs whose features are in memory at once.
     max_entities_for_axial: documents with more entities go without `axial`, whose grid takes
-        2 · n_entities² · hidden_width · 4 bytes.
+        3 · n_entities² · hidden_width · 4 bytes.
     precision: "float32", "bfloat16", "float16" or "auto", for the head.
 
     The input's pairs are row-major over each document's entities, without the diagonal; column 0 of the
