@@ -63,7 +63,8 @@ def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
     if part == "full":
         return {
             "distilled": arm("teacher_soft", "all", priors=priors),
-            "labels as they are": arm("closed_world", "all", None),
+            "labels as they are": arm("closed_world", objective=None),
+            "labels as they are, nothing in the unlabelled": arm("closed_world", "all", None),
             "distilled from that": arm("teacher_soft", "all", priors=priors, teacher="labels as they are"),
         }
     objectives = ("TemperatureKL", "BernoulliKL", "SymmetricKL", "ZLPRDistil")

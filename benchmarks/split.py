@@ -2,8 +2,8 @@
 
     python benchmarks/split.py dev_revised.json FOLDER
 
-of Re-DocRED's revised dev documents; writes FOLDER/train.json and FOLDER/dev.json. The 100 are those whose titles' hashes are
-in split.txt.
+of Re-DocRED's revised dev documents; writes FOLDER/train.json and FOLDER/dev.json. The 100 are those whose titles'
+hashes are in split.txt.
 """
 
 import argparse
