@@ -130,6 +130,8 @@ def evaluate(
     from ..scoring.facts import read_facts
     from ..scoring.relation_scorer import score_relations
 
+    if predictions is not None and not (gold_entities or end_to_end):
+        raise ValueError(Errors.E137)
     known = read_facts(facts) if facts is not None else None
     nlp = load_model(model)
     require_relations(nlp, model)

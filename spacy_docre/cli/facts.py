@@ -34,11 +34,13 @@ def write_facts(corpus: Path, output: Path, *, overwrite: bool = False) -> int:
     from ..annotations import get_relations
     from ..scoring.facts import facts_of
 
-    vocab = Vocab()
-    docs = [doc for shard in find_shards(corpus) for doc in read_shard(shard, vocab)]
-    facts = sorted({fact for doc in docs for fact in facts_of(get_relations(doc))})
-    if not facts:
-        raise ValueError((Errors.E103 if docs else Errors.E021).format(path=corpus))
+    vocab, found, n_docs = Vocab(), set(), 0
+    for shard in find_shards(corpus):
+        for doc in read_shard(shard, vocab):
+            found |= facts_of(get_relations(doc))
+            n_docs += 1
+    if not found:
+        raise ValueError((Errors.E103 if n_docs else Errors.E021).format(path=corpus))
     with whole_or_nothing(output, overwrite=overwrite) as tmp:
-        write_json_array(facts, tmp)
-    return len(facts)
+        write_json_array(sorted(found), tmp)
+    return len(found)

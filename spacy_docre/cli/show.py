@@ -29,14 +29,15 @@ def show_cli(
     setup_gpu(use_gpu)
     try:
         texts = list(show(model, data, limit=limit))
-        for text in texts:
-            print(text + "\n")
         if output is not None:
             with whole_or_nothing(output, overwrite=True) as tmp:
                 tmp.write_text("\n\n".join(texts) + "\n", encoding="utf8")
     except (ValueError, OSError) as err:
         msg.fail("Can't show relations", str(err))
         sys.exit(1)
+    encoding = sys.stdout.encoding or "utf8"
+    for text in texts:  # arrows and names, also where the terminal has no letters for them
+        print(text.encode(encoding, "replace").decode(encoding) + "\n")
 
 
 def show(model: str, data: Path, *, limit: int = 0) -> Iterator[str]:

@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 from ..annotations import get_triples
 from ..errors import Errors
 from ..memory import give_back_memory
+from ..pipeline.docre_relations import DocRERelations
 from ..readers.documents import Input, find_inputs, printable, read_inputs
 from ..readers.manifest import Manifest, folder_sha256
 from ..readers.shards import check_target, whole_or_nothing, without_hidden_states
@@ -64,9 +65,12 @@ def apply(
     Finished parts are kept in a folder beside the output until all are there, and a killed run goes on after them.
     Documents that can't be read or processed are left out and told, beside the output too.
 
-    Raises ValueError for an unknown kind of output, if no document could be processed, or if parts are left of a run
-    with another pipeline, data or settings, unless told to overwrite; FileExistsError if the output is there.
+    Raises ValueError for an unknown kind of output or number of processes, if no document could be processed, or if
+    parts are left of a run with another pipeline, data or settings, unless told to overwrite; FileExistsError if the
+    output is there.
     """
+    if n_process == 0 or n_process < -1:
+        raise ValueError(Errors.E081.format(name="n_process", expected=">= 1, or -1 for all cores", value=n_process))
     suffix = suffix_of_parts(output)
     if suffix == ".spacy" and not with_text:
         raise ValueError(Errors.E036.format(path=output))
@@ -82,7 +86,7 @@ def apply(
         manifest.write(folder)
     on_progress(manifest.n_docs)
     inputs = islice(read_inputs(data, nlp, text_key=text_key), manifest.n_docs, None)
-    while part := list(islice(inputs, DOCS_PER_PART * abs(n_process))):
+    while part := list(islice(inputs, DOCS_PER_PART * max(1, abs(n_process)))):
         docs, problems = process(nlp, part, batch_size=batch_size, n_process=n_process, on_progress=on_progress)
         manifest.shards.append(finish_part(docs, problems, folder, len(manifest.shards), suffix, with_text=with_text))
         manifest.write(folder)
@@ -194,11 +198,20 @@ def problems_of(part: str) -> str:
     return f"{Path(part).stem}.problems"
 
 
+def settings_of(nlp: Language) -> str:
+    """A checksum of what may have been changed since the pipeline was loaded."""
+    found = [nlp.config.to_str(), repr(nlp.pipe_names)]
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, DocRERelations):
+            found.append(repr((pipe.threshold_offset, pipe.max_labels_per_pair, pipe.cfg)))
+    return hashlib.sha256("\n".join(found).encode("utf8", "replace")).hexdigest()
+
+
 def describe(nlp: Language, data: Path, **options: Any) -> dict[str, Any]:
     """What the output is made from, for the manifest of its parts: files by name, size and time of the last change."""
     listing = [(str(p.relative_to(data)), p.stat().st_size, p.stat().st_mtime_ns) for p in find_inputs(data)]
     checksum = folder_sha256(nlp.path) if nlp.path else hashlib.sha256(nlp.to_bytes()).hexdigest()
-    model = {"name": printable(nlp.path.name) if nlp.path else "", "sha256": checksum}
+    model = {"name": printable(nlp.path.name) if nlp.path else "", "sha256": checksum, "settings": settings_of(nlp)}
     inputs = {
         "file": printable(data.name),
         "sha256": hashlib.sha256(repr(listing).encode("utf8", "replace")).hexdigest(),

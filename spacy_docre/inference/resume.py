@@ -40,9 +40,9 @@ def require_apart(data: Path, output: Path) -> None:
 
 def clear(output: Path) -> None:
     """An empty folder, without the shards of an earlier run."""
-    (output / MANIFEST).unlink(missing_ok=True)
     for shard in output.glob("*.spacy"):
         shard.unlink()
+    (output / MANIFEST).unlink(missing_ok=True)  # at last: shards without one are somebody else's
     output.mkdir(parents=True, exist_ok=True)
 
 

@@ -28,7 +28,9 @@ class Teacher:
         if not found:
             raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(self.nlp.pipe_names) or "empty"))
         self.component: DocRERelations = self.nlp.get_pipe(found[0])  # type: ignore[assignment]
-        self.later = self.nlp.pipe_names[self.nlp.pipe_names.index(found[0]) :]
+        names = self.nlp.pipe_names
+        grouping = [name for name in names if self.nlp.get_pipe_meta(name).factory == "docre_entities"]
+        self.unused = [*grouping, *names[names.index(found[0]) :]]
         self.labels = self.component.labels
         self.calibration = UNCALIBRATED
         self.name = "/".join(Path(model).resolve().parts[-2:]) if Path(model).exists() else model
@@ -37,11 +39,13 @@ class Teacher:
     def logits(self, docs: Sequence[Doc]) -> list[NDArray[np.float32]]:
         """The logits of each document's pairs (n_pairs, 1 + n_labels), in the order of the documents.
 
-        The entities are those that the documents have; the pipeline's earlier components run on them, and their hidden
-        states are cleared.
+        The entities are those that the documents have, so docre_entities does not run; the pipeline's other components
+        before the relations run on them, and their hidden states are cleared.
         """
+        # Static vectors are those of the documents' vocabulary.
+        docs = [doc if doc.vocab is self.nlp.vocab else Doc(self.nlp.vocab).from_bytes(doc.to_bytes()) for doc in docs]
         with_entities = [bool(entities_or_ents(doc)) for doc in docs]
-        ready = list(self.nlp.pipe(docs, disable=self.later, batch_size=len(docs)))
+        ready = list(self.nlp.pipe(docs, disable=self.unused, batch_size=len(docs)))
         nothing = np.zeros((0, 1 + len(self.labels)), dtype=np.float32)
         rows = {id(doc): nothing for doc in ready}
         for batch in batch_by_cost([doc for doc, has in zip(ready, with_entities) if has], MAX_CELLS):

@@ -122,28 +122,29 @@ def choose_thresholds(
 def count_folds(
     teacher: Teacher, examples: Iterable[Example], on_progress: Callable[[int], None]
 ) -> tuple[list[Counts], NDArray[np.int64]]:
-    """Cells by margin and label, in folds of documents, and each fold's relations, predictable or not."""
+    """Cells by margin and label, in folds of documents, and each fold's relations, predictable or not. Cells that rules
+    forbid are never predicted, whatever the threshold: they are not among the first."""
     folds = [np.zeros((2, len(teacher.labels), len(CENTRES)), dtype=np.int64) for _ in range(N_FOLDS)]
     n_gold = np.zeros(N_FOLDS, dtype=np.int64)
     rules = teacher.component.decoder.rules
     for i, (example, margins, cells) in enumerate(labelled_margins(teacher, examples)):
+        allowed = np.ones(margins.shape, dtype=bool)
         if rules is not None:
             entities = get_entities(example.predicted)
             allowed = rules.allowed_cells([e.label for e in entities], *off_diagonal(len(entities)))
-            margins[~allowed] = -np.inf  # never predicted, whatever the threshold
-        add_cells(folds[i % N_FOLDS], margins, cells)
+        add_cells(folds[i % N_FOLDS], margins, cells, allowed)
         n_gold[i % N_FOLDS] += len(set(get_triples(example.reference)))
         on_progress(1)
     return folds, n_gold
 
 
-def add_cells(counts: Counts, margins: NDArray[np.float32], positive: Cells) -> None:
-    """Count the cells of one document, in place. margins (n_pairs, n_labels)"""
+def add_cells(counts: Counts, margins: NDArray[np.float32], positive: Cells, allowed: NDArray[np.bool_]) -> None:
+    """Count the allowed cells of one document, in place. margins, allowed (n_pairs, n_labels)"""
     true = np.zeros(margins.shape, dtype=bool)
     true[positive] = True
     _, n_labels, n_bins = counts.shape
     place = (true * n_labels + np.arange(n_labels)) * n_bins + margin_bins(margins)
-    counts += np.bincount(place.ravel(), minlength=counts.size).reshape(counts.shape)
+    counts += np.bincount(place[allowed], minlength=counts.size).reshape(counts.shape)
 
 
 def fit_labels(counts: Counts, shrinkage: float) -> tuple[float, float, Floats]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..annotations import DISTANT, NONE
+from .docred_schema import FieldError
 from .json_stream import CorpusError
 
 
@@ -37,10 +38,15 @@ class DistantLabels:
         self.by_title[row["title"]] = row["labels"]
 
     def join(self, record: Any) -> tuple[Any, str]:
-        """The document with these labels in place of its own, and its label status: "none" without a row."""
+        """The document with these labels in place of its own, and its label status: "none" without a row.
+
+        Raises FieldError for a second document of that title: whose entities the row numbers is not known.
+        """
         title = record.get("title") if isinstance(record, Mapping) else None
         if not isinstance(title, str) or title not in self.by_title:
             return record, NONE
+        if title in self.used:
+            raise FieldError("title", "an earlier document has the same one, and labels are joined by title")
         self.used.add(title)
         return {**record, "labels": self.by_title[title]}, DISTANT
 

@@ -38,9 +38,9 @@ def read_docred(
     Raises CorpusError with file, document number (from 1), title and field.
     """
     for number, record in enumerate(iter_json_array(path), 1):
-        if distant is not None:
-            record, status = distant.join(record)
         try:
+            if distant is not None:
+                record, status = distant.join(record)
             check_document(record, labels_required=status != NONE)
             yield make_doc(record, vocab, status=status, names=names, spaces=spaces)
         except FieldError as err:

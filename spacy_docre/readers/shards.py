@@ -79,8 +79,10 @@ def without_hidden_states(doc: Doc) -> Doc:
 
 
 def check_target(target: Path, *, overwrite: bool, replaces: Sequence[str]) -> None:
-    """Raise FileExistsError for what must not be replaced (`whole_or_nothing`)."""
+    """Raise FileExistsError for what must not be replaced (`whole_or_nothing`). replaces: only for a folder."""
     content = list(target.iterdir()) if target.is_dir() else []
+    if target.is_file() and replaces:
+        raise FileExistsError(Errors.E038.format(path=target))
     if (content or target.is_file()) and not overwrite:
         raise FileExistsError(Errors.E023.format(path=target))
     if content and not replaces:

@@ -1,5 +1,6 @@
 """Scorer `spacy-docre.relation_scorer.v1`: relations of predicted and annotated documents, compared."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -12,11 +13,13 @@ from spacy.training import Example
 from ..annotations import (
     COMPLETE,
     Relation,
+    char_offsets,
     get_entities,
     get_label_status,
     get_relations,
     get_title,
     match_entities,
+    same_tokens,
 )
 from ..errors import Errors
 from .counts import Counts
@@ -68,17 +71,18 @@ def score_relations(
         gold = {relation_key(r): r for r in get_relations(example.reference)}
         predicted = predicted_relations(example)
         sentence_of = sentence_numbers(example.reference)
+        own_sentence_of = sentences_of_tokens(example.predicted, example.reference, sentence_of)
         for key in gold.keys() | predicted.keys():
             relation = gold.get(key) or predicted[key]
             counted = {"gold": key in gold, "predicted": key in predicted}
             total.add(**counted, known=facts is not None and relation in facts)
             by_label[key[1]].add(**counted)
             if sentence_of:
-                place = "intra" if is_intra(relation, sentence_of) else "inter"
+                place = "intra" if is_intra(relation, sentence_of if key in gold else own_sentence_of) else "inter"
                 by_place[place].add(**counted)
         if sentence_of:
             has_evidence |= any(r.evidence for r in predicted.values())
-            count_evidence(evidence, gold, predicted, sentence_of)
+            count_evidence(evidence, gold, predicted, sentence_of, own_sentence_of)
     if not n_docs:
         return dict.fromkeys(("rel_micro_p", "rel_micro_r", "rel_micro_f"))
     return {
@@ -133,18 +137,29 @@ def sentence_numbers(doc: Doc) -> list[int]:
     return numbers
 
 
+def sentences_of_tokens(doc: Doc, reference: Doc, sentence_of: list[int]) -> list[int]:
+    """The sentence of the reference that each token of `doc` begins in. sentence_of: of the reference's own tokens."""
+    if not sentence_of or same_tokens(doc, reference):
+        return sentence_of
+    starts = [start for start, _ in char_offsets(reference)]
+    return [sentence_of[bisect_right(starts, start) - 1] for start, _ in char_offsets(doc)]
+
+
 def is_intra(relation: Relation, sentence_of: list[int]) -> bool:
-    """Whether some sentence mentions both head and tail. Token offsets of predictions with other tokens
-    than the reference's are clipped to it."""
-    last = len(sentence_of) - 1
-    heads = {sentence_of[min(m.start, last)] for m in relation.head.mentions}
-    return any(sentence_of[min(m.start, last)] in heads for m in relation.tail.mentions)
+    """Whether some sentence mentions both head and tail. sentence_of: of the tokens of the relation's document."""
+    heads = {sentence_of[m.start] for m in relation.head.mentions}
+    return any(sentence_of[m.start] in heads for m in relation.tail.mentions)
 
 
 def count_evidence(
-    counts: Counts, gold: dict[Key, Relation], predicted: dict[Key, Relation], sentence_of: list[int]
+    counts: Counts,
+    gold: dict[Key, Relation],
+    predicted: dict[Key, Relation],
+    sentence_of: list[int],
+    own_sentence_of: list[int],
 ) -> None:
-    """Evidence sentences, over gold facts that have some and predictions that are no gold facts.
+    """Evidence sentences, over gold facts that have some and predictions that are no gold facts. The sentences are the
+    reference's: of its own tokens, and of those of the predicted document.
 
     The DocRED evaluation also counts, as wrong, evidence predicted for gold facts that nobody gave any.
     """
@@ -152,15 +167,14 @@ def count_evidence(
         right = evidence_of(gold[key], sentence_of) if key in gold else set()
         if key in gold and not right:
             continue
-        said = evidence_of(predicted[key], sentence_of) if key in predicted else set()
+        said = evidence_of(predicted[key], own_sentence_of) if key in predicted else set()
         counts.gold += len(right)
         counts.predicted += len(said)
         counts.correct += len(right & said)
 
 
 def evidence_of(relation: Relation, sentence_of: list[int]) -> set[int]:
-    n = len(sentence_of)
-    return {sentence_of[i] for s in relation.evidence for i in range(s.start, min(s.end, n))}
+    return {sentence_of[i] for span in relation.evidence for i in range(span.start, span.end)}
 
 
 def rare_f1(by_label: dict[str, Counts]) -> float | None:

@@ -54,6 +54,13 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
+def test_predictions_for_the_official_evaluation_need_the_datas_entities(pipeline, data, tmp_path):
+    code, text = run("evaluate", pipeline, data, "--own-entities", "--predictions", tmp_path / "out.json")
+    assert code == 1
+    assert "docre-E137" in text
+    assert not (tmp_path / "out.json").exists()
+
+
 def test_the_table_and_the_file(pipeline, data, tmp_path):
     """Six predicted and six in gold, five of them the same."""
     output = tmp_path / "new" / "scores.json"

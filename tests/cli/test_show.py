@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -214,3 +217,14 @@ def test_data_that_is_not_there_is_wrong_usage(tmp_path):
     code, text = run("show", TINY, tmp_path / "no.json")
     assert code == 2
     assert "no.json" in "".join(text.split())
+
+
+def test_a_terminal_without_the_letters_still_shows_it(finder, tmp_path):
+    """And the file has them all."""
+    text, output = tmp_path / "in.txt", tmp_path / "out.txt"
+    text.write_text("Ada Lovelace was born in London. She worked with Charles Babbage.")
+    command = [sys.executable, "-m", "spacy", "docre", "show", finder, text, "-o", output]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert b"Ada Lovelace ?place of birth? London" in done.stdout
+    assert "Ada Lovelace —place of birth→ London" in output.read_text(encoding="utf8")

@@ -283,3 +283,33 @@ def test_what_a_killed_run_leaves_behind_is_replaced(model, gaps, tmp_path, leav
     apply(spacy.load(model), gaps, output, overwrite=overwrite)
     assert bytes_of(output) == bytes_of(whole)
     assert not (tmp_path / ".out.jsonl.parts").exists()
+
+
+@pytest.mark.parametrize("n_process", [0, -2])
+def test_a_number_of_processes_that_can_t_be_is_refused(nlp, data, tmp_path, n_process):
+    """Also after a run that was stopped: its parts are not taken for all."""
+    output = tmp_path / "out.jsonl"
+    with pytest.raises(Stopped):
+        apply(nlp, data, output, on_progress=stop_after(10))
+    with pytest.raises(ValueError, match=f"docre-E081.*n_process.*{n_process}"):
+        apply(nlp, data, output, n_process=n_process)
+    assert not output.exists()
+    apply(nlp, data, output)
+    assert len(records(output)) == N_DOCS
+
+
+def test_a_pipeline_that_was_changed_in_memory_is_another_one(nlp, data, tmp_path):
+    output = tmp_path / "out.jsonl"
+    with pytest.raises(Stopped):
+        apply(nlp, data, output, on_progress=stop_after(10))
+    nlp.get_pipe("docre_relations").threshold_offset = -100.0
+    with pytest.raises(ValueError, match="docre-E117"):
+        apply(nlp, data, output)
+
+
+def test_a_file_in_place_of_a_folder_is_refused_before_the_work(nlp, data, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"docre-E038.*is a file, and a folder was to be written"):
+        apply(nlp, data, tmp_path / "out", overwrite=True)
+    assert names(tmp_path) == {"in.jsonl", "out"}
+    assert (tmp_path / "out").read_text() == "mine"

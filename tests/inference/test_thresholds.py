@@ -16,7 +16,14 @@ from spacy_docre.annotations import get_triples, set_label_status
 from spacy_docre.features.pair_batch import off_diagonal
 from spacy_docre.inference.calibration import CENTRES, count_margins, fit, margin_bins
 from spacy_docre.inference.teacher import Teacher
-from spacy_docre.inference.thresholds import calibration_error, choose_cut, choose_thresholds, fit_labels, reliability
+from spacy_docre.inference.thresholds import (
+    add_cells,
+    calibration_error,
+    choose_cut,
+    choose_thresholds,
+    fit_labels,
+    reliability,
+)
 from spacy_docre.scoring.relation_scorer import score_relations
 
 from ..pipelines import hash_pipeline, overfit, unlabelled
@@ -252,6 +259,21 @@ def test_gold_relations_that_no_pair_can_reach_are_missed(teacher):
     n_gold = sum(len(get_triples(doc)) for doc in docs)
     assert found.curve[0] == pytest.approx(before.curve[0])
     assert found.curve[1] == pytest.approx(before.curve[1] * n_gold / (n_gold + 2))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01])
+def test_relations_that_rules_forbid_take_no_part_in_the_calibration(share):
+    """Counted as ones of the lowest margin, they would draw the scale down."""
+    rng = np.random.default_rng(0)
+    margins = rng.normal(-2, 2, (40_000, 1)).astype(np.float32)
+    true = rng.random(margins.shape) < p(margins)
+    allowed = ~(true & (rng.random(margins.shape) < share))
+    counts = np.zeros((2, 1, len(CENTRES)), dtype=np.int64)
+    add_cells(counts, margins, np.nonzero(true), allowed)
+    assert counts.sum() == allowed.sum()
+    assert counts[1].sum() == (true & allowed).sum()
+    scale, offset, _ = fit_labels(counts, np.inf)
+    assert (scale, offset) == pytest.approx((1, 0), abs=0.04)
 
 
 SETTINGS = [{"per_label": True}, {"per_label": False}, {"per_label": True, "precision": 0.9}]

@@ -148,3 +148,14 @@ def test_bad_labels_are_said_with_document_and_field(tmp_path, write, label, pro
 def test_what_is_no_document_is_said_as_ever(tmp_path, write, bad):
     with pytest.raises(CorpusError, match="document 2"):
         read(tmp_path, ADA, bad, distant=DistantLabels(write(ROW)))
+
+
+def test_a_title_that_two_documents_have_joins_the_first_only(tmp_path, write):
+    """The row numbers the entities of one of them."""
+    with pytest.raises(CorpusError, match=r"document 2 \('a'\).*title.*an earlier document has the same one"):
+        read(tmp_path, record(title="a"), record(title="a"), distant=DistantLabels(write(row("a", (0, "P1", 1)))))
+    problems: list[CorpusError] = []
+    distant = DistantLabels(write(row("a", (0, "P1", 1))))
+    docs = read(tmp_path, *(record(title=t) for t in "aab"), distant=distant, on_invalid=problems.append)
+    assert [get_title(doc) for doc in docs] == ["a", "b"]
+    assert len(problems) == 1

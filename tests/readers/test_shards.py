@@ -136,7 +136,7 @@ def test_whole_appears_only_at_the_end(tmp_path, folder):
 
 
 def write_then_fail(target, error, *, folder: bool) -> None:
-    with whole_or_nothing(target, overwrite=True, replaces=("*.spacy",)) as tmp:
+    with whole_or_nothing(target, overwrite=True, replaces=("*.spacy",) if folder else ()) as tmp:
         fill(tmp, "new", folder=folder)
         raise error
 
@@ -161,9 +161,19 @@ def test_an_older_target_is_replaced_only_when_asked(target):
     exists = pytest.raises(FileExistsError, match=r"E023.*out already exists.*--overwrite")
     with exists, whole_or_nothing(target):
         pass
-    with whole_or_nothing(target, overwrite=True, replaces=("*.spacy",)) as tmp:
+    with whole_or_nothing(target, overwrite=True, replaces=("*.spacy",) if is_folder else ()) as tmp:
         fill(tmp, "new", folder=is_folder)
     assert content(target) == ["new"]
+
+
+def test_a_file_is_never_replaced_by_a_folder(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with (
+        pytest.raises(FileExistsError, match=r"E038.*out is a file, and a folder was to be written"),
+        whole_or_nothing(tmp_path / "out", overwrite=True, replaces=("*.spacy",)),
+    ):
+        pass
+    assert (tmp_path / "out").read_text() == "mine"
 
 
 def test_a_folder_of_shards_is_never_replaced_by_one_file(tmp_path):

@@ -197,3 +197,26 @@ def test_without_the_facts_file_there_is_a_warning_and_no_ign_f1(tmp_path):
     assert scores["rel_micro_f"] > 0
     srsly.write_json(tmp_path / "facts.json", [list(fact) for fact in FACTS])
     assert scorer([example()])["rel_ign_f"] == pytest.approx(1 / 3), "it is read once it is there"
+
+
+def test_evidence_of_a_document_that_is_tokenised_differently():
+    """Each of its tokens is in the sentence of the reference that it begins in."""
+
+    def make(text: str, *, gold: bool) -> Doc:
+        sentences = [x.split() for x in text.split("|")]
+        starts = [i == 0 for words in sentences for i in range(len(words))]
+        doc = Doc(Vocab(), words=[w for words in sentences for w in words], sent_starts=starts if gold else None)
+        ada = [i for i, token in enumerate(doc) if token.text == "Ada"]
+        bob = len(doc) - 4
+        set_entities(doc, [[Span(doc, i, i + 1, label="PER") for i in ada], [Span(doc, bob, bob + 1, label="PER")]])
+        set_relations(doc, [("0", "knows", "1", 1.0, [(bob, len(doc))])], status="complete")
+        return doc
+
+    reference = make("Ada ca n't wo n't go . | Bob sees Ada .", gold=True)
+    predicted = make("Ada can't won't go . | Bob sees Ada .", gold=False)
+    scores = score_relations([Example(predicted, reference)])
+    assert scores["rel_evidence_f"] == 1
+    set_relations(predicted, [("1", "likes", "0", 1.0, [(5, 9)])])
+    scores = score_relations([Example(predicted, reference)])
+    assert scores["rel_intra_f"] == 0  # the wrong one is within a sentence, too
+    assert scores["rel_inter_f"] is None
