@@ -61,8 +61,8 @@ class Errors(metaclass=Messages):
         ".spacy, or a folder for .spacy files."
     )
     E036 = "{path} would be of no use without texts: --no-text is for .jsonl and .csv."
-    E038 = "{path} is a file, and a folder was to be written. Name another folder, or delete the file first."
     E037 = "None of {n} documents could be processed, so nothing was written. The first: {place}: {problem}"
+    E038 = "{path} is a file, and a folder was to be written. Name another folder, or delete the file first."
     E032 = "{path} is a folder, and a file was to be written. Name a file in it, or another one."
 
     # Model
@@ -235,11 +235,11 @@ class Errors(metaclass=Messages):
     E133 = "No threshold gives a precision of {wanted}: the highest on these documents is {highest:.3f}."
     E134 = "{path} exists. Choose another folder for the pipeline, or pass --overwrite."
     E135 = "{path} is there and is no pipeline, so it will not be replaced. Choose another folder, or delete it first."
+    E136 = "The plots ({plots}) would lie within the pipeline ({output}). Name another folder for them."
     E137 = (
         "--predictions is for DocRED's official evaluation, which numbers the data's entities and sentences: leave "
         "--own-entities out."
     )
-    E136 = "The plots ({plots}) would lie within the pipeline ({output}). Name another folder for them."
     E130 = (
         "Scoring clusters needs scipy, which solves their best alignment: pip install 'spacy-docre[evaluate]', or pip "
         "install scipy."

@@ -86,7 +86,7 @@ def apply(
         manifest.write(folder)
     on_progress(manifest.n_docs)
     inputs = islice(read_inputs(data, nlp, text_key=text_key), manifest.n_docs, None)
-    while part := list(islice(inputs, DOCS_PER_PART * max(1, abs(n_process)))):
+    while part := list(islice(inputs, DOCS_PER_PART * abs(n_process))):
         docs, problems = process(nlp, part, batch_size=batch_size, n_process=n_process, on_progress=on_progress)
         manifest.shards.append(finish_part(docs, problems, folder, len(manifest.shards), suffix, with_text=with_text))
         manifest.write(folder)

@@ -44,7 +44,9 @@ class CastWeights:
         if self.twin is None or module is not self.module or state != self.state:
             self.module, self.state = module, state
             self.twin = make_twin(module, precision_on(precision, device))
-        return self.twin.train(module.training)
+        if self.twin.training != module.training:  # setting it visits every part
+            self.twin.train(module.training)
+        return self.twin
 
 
 def make_twin(module: nn.Module, dtype: torch.dtype) -> nn.Module:
