@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,10 @@ class CastWeights:
     much memory as autocast would take for them during the call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = False) -> None:
+        """whole: what stands between the linear layers is in half precision too, from the embeddings on. The module
+        has to be one that runs in it, as those of transformers do."""
+        self.whole = whole
         self.forget()
 
     def forget(self) -> None:
@@ -31,36 +35,43 @@ class CastWeights:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, in this process or another, begins with nothing."""
-        return CastWeights, ()
+        return partial(CastWeights, whole=self.whole), ()
 
     def of(self, module: nn.Module, precision: str) -> nn.Module:
         """What to call in place of `module`, inside autocast: the twin on CPUs in half precision, else the module."""
-        linear = linear_layers(module)
-        device = linear[0].weight.device if linear else torch.device("meta")
+        layers = layers_to_cast(module, whole=self.whole)
+        weights = [w for layer in layers for w in layer.parameters(recurse=False)]
+        device = weights[0].device if weights else torch.device("meta")
         if device.type != "cpu" or precision_on(precision, device) == torch.float32:
             self.forget()
             return module
-        state = state_of(p for layer in linear for p in layer.parameters(recurse=False))
+        state = state_of(weights)
         if self.twin is None or module is not self.module or state != self.state:
             self.module, self.state = module, state
-            self.twin = make_twin(module, precision_on(precision, device))
+            self.twin = make_twin(module, precision_on(precision, device), whole=self.whole)
         if self.twin.training != module.training:  # setting it visits every part
             self.twin.train(module.training)
         return self.twin
 
 
-def make_twin(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """The same module with linear layers in `dtype`; their weights get no gradient. All other weights are shared."""
+def make_twin(module: nn.Module, dtype: torch.dtype, *, whole: bool) -> nn.Module:
+    """The same module with linear layers in `dtype`, or all of it; these weights get no gradient. All others are
+    shared: also those of embeddings, of which few rows are used."""
     shared: dict[int, Any] = {id(x): x for x in (*module.parameters(), *module.buffers())}
     twin = copy.deepcopy(module, shared)
-    for layer in linear_layers(twin):
+    for layer in layers_to_cast(twin, whole=whole):
         for name, weight in layer.named_parameters(recurse=False):
             setattr(layer, name, nn.Parameter(weight.detach().to(dtype), requires_grad=False))
+    if whole:
+        for layer in twin.modules():
+            if isinstance(layer, nn.Embedding):
+                layer.register_forward_hook(lambda layer, inputs, rows: rows.to(dtype))
     return twin
 
 
-def linear_layers(module: nn.Module) -> list[nn.Linear]:
-    return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+def layers_to_cast(module: nn.Module, *, whole: bool) -> list[nn.Module]:
+    """The linear layers; or all that have weights, except embeddings."""
+    return [m for m in module.modules() if isinstance(m, nn.Linear) or (whole and not isinstance(m, nn.Embedding))]
 
 
 def state_of(weights: Iterable[Tensor]) -> State:

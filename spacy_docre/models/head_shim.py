@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from thinc.api import Optimizer, PyTorchShim
+import torch
+from thinc.api import ArgsKwargs, Optimizer, PyTorchShim
 from torch import nn
 
 from .lazy_head import LazyHead
@@ -16,6 +17,12 @@ class HeadShim(PyTorchShim):
     def __init__(self, build_head: Callable[..., nn.Module], **settings: Any) -> None:
         storage: dict[str, Any] = {"serialize_model": serialize_head, "deserialize_model": deserialize_head}
         super().__init__(LazyHead(build_head), **storage, **settings)
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        if self._model.training:  # training mode, which begin_update sets, is not set here: that visits every part
+            self._model.eval()
+        with torch.no_grad():
+            return self._model(*inputs.args, **inputs.kwargs)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         super().finish_update(optimizer)

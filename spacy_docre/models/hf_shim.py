@@ -43,7 +43,7 @@ class PrecisionHFShim(HFShim):
         self.precision = precision
         self.max_batch_pieces = max_batch_pieces
         self.frozen = FrozenLayers(frozen_layers, cache_mb) if frozen_layers else None
-        self.cast_weights = CastWeights()
+        self.cast_weights = CastWeights(whole=True)
 
     def begin_update(self, inputs: ArgsKwargs):
         # thinc enters a CUDA autocast of its own, switched off: ours has to be inside of it.
@@ -70,7 +70,8 @@ class PrecisionHFShim(HFShim):
 
     def predict(self, inputs: ArgsKwargs) -> ModelOutput:
         """-> last_hidden_state (n_windows, n_pieces, width), float32; zeros for padding"""
-        self._model.eval()
+        if self._model.training:  # training mode, which begin_update sets, is not set here: that visits every part
+            self._model.eval()
         encoder = self.cast_weights.of(self._model, self.precision)
 
         def run(**windows: Tensor) -> Tensor:
@@ -78,7 +79,6 @@ class PrecisionHFShim(HFShim):
 
         with torch.no_grad():
             hidden = self._encode(run, inputs.kwargs, self.max_batch_pieces)
-        self._model.train()
         return ModelOutput(last_hidden_state=hidden)
 
     def _encode(self, run: Callable[..., Tensor], kwargs: dict[str, Tensor], max_pieces: int) -> Tensor:

@@ -20,6 +20,7 @@ from ..errors import Errors
 from ..layers.precision import check_precision, needs_scaling
 from .encoders import find_packaged
 from .hf_shim import PrecisionHFShim
+from .word_pieces import forward
 
 NAME = "spacy-docre.TransformerModel.v1"
 STANDALONE_NAME = "spacy-docre.Tok2VecTransformer.v1"
@@ -61,6 +62,7 @@ def build_transformer_model_v1(
         mixed_precision=False,
         grad_scaler_config={"enabled": needs_scaling(precision)},
     )
+    model._func = forward
     wrapper = model.layers[0]
     wrapper.shims[0] = PrecisionHFShim(
         cast(HFShim, wrapper.shims[0])._hfmodel,

@@ -43,6 +43,28 @@ def test_only_linear_layers_have_weights_of_their_own(module):
     assert module[2].weight.requires_grad
 
 
+@needs_bfloat16
+def test_a_whole_twin_is_in_half_precision_from_the_embeddings_on(module):
+    twin = CastWeights(whole=True).of(module, "bfloat16")
+    assert twin[0].weight is module[0].weight, "a few rows of a large table are used"
+    assert twin[0](torch.arange(3)).dtype == twin[1].bias.dtype == twin[2].weight.dtype == torch.bfloat16
+    assert module[0](torch.arange(3)).dtype == module[1].bias.dtype == torch.float32
+    assert torch.allclose(run(twin).float(), run(module, "float32"), atol=0.03)
+
+
+@needs_bfloat16
+def test_a_whole_twin_sees_changes_of_any_weight(module):
+    cast_weights = CastWeights(whole=True)
+    before = run(cast_weights.of(module, "bfloat16"))
+    for layer in (module[0], module[1]):
+        with torch.no_grad():
+            layer.weight *= torch.linspace(0.5, 2, 8)
+        after = run(cast_weights.of(module, "bfloat16"))
+        assert torch.allclose(after.float(), run(module, "float32"), atol=0.05)
+        assert not torch.equal(after, before)
+        before = after
+
+
 def test_float32_needs_no_twin(module):
     assert CastWeights().of(module, "float32") is module
 
@@ -111,6 +133,7 @@ def test_a_copy_begins_with_nothing(module):
     cast_weights = CastWeights()
     cast_weights.of(module, "bfloat16")
     assert copy.deepcopy(cast_weights).twin is None
+    assert copy.deepcopy(CastWeights(whole=True)).whole
 
 
 @needs_bfloat16

@@ -1,0 +1,57 @@
+"""Which word pieces a token consists of: the same as spacy-transformers says, whatever the text."""
+
+import random
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc
+from spacy_transformers.align import get_alignment_via_offset_mapping
+from spacy_transformers.layers.transformer_model import huggingface_tokenize
+from spacy_transformers.span_getters import configure_strided_spans
+from transformers import AutoTokenizer
+
+from spacy_docre.models.word_pieces import align_by_offsets
+
+WORDS = [
+    *("a", "b", "x" * 40, "don't", "naïve-ly", "Straße", "ﬁ", "é", "中文", "١٢", "😀", "…"),
+    *(" ", "  ", "\n", "\u0301", "\x00", "\u200b", "\ufeff"),
+]
+nlp = spacy.blank("en")
+
+
+@pytest.fixture(scope="module")
+def tokenizer(encoder):
+    return AutoTokenizer.from_pretrained(encoder)
+
+
+def align_both_ways(tokenizer, docs, *, window: int, stride: int):
+    spans = [span for of_doc in configure_strided_spans(window, stride)(docs) for span in of_doc]
+    offsets = huggingface_tokenize(tokenizer, [span.text for span in spans])["offset_mapping"]
+    return align_by_offsets(spans, offsets), get_alignment_via_offset_mapping(spans, offsets)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_alignment_is_that_of_spacy_transformers(tokenizer, seed):
+    rng = random.Random(seed)
+    docs = []
+    for _ in range(rng.randint(1, 3)):
+        words = rng.choices(WORDS, k=rng.randint(1, 30))
+        spaces = [rng.random() < 0.5 for _ in words]
+        docs.append(Doc(nlp.vocab, words=words, spaces=spaces) if seed % 2 else nlp("a" + " ".join(words)))
+    ours, theirs = align_both_ways(tokenizer, docs, window=9, stride=6)
+    assert np.array_equal(ours.dataXd, theirs.dataXd)
+    assert np.array_equal(ours.lengths, theirs.lengths)
+    assert (ours.dataXd.dtype, ours.lengths.dtype) == (theirs.dataXd.dtype, theirs.lengths.dtype)
+
+
+def test_pieces_of_both_windows_of_a_token(tokenizer):
+    ours, _ = align_both_ways(tokenizer, [Doc(nlp.vocab, words=["a", "b", "a"])], window=2, stride=1)
+    # [CLS] a b [SEP] [CLS] b a [SEP]
+    assert ours.lengths.tolist() == [1, 2, 1]
+    assert ours.dataXd.tolist() == [1, 2, 5, 6]
+
+
+def test_no_spans_no_pieces():
+    ours = align_by_offsets([], np.zeros((0, 0, 2), dtype=np.int64))
+    assert ours.dataXd.tolist() == ours.lengths.tolist() == []
