@@ -7,6 +7,7 @@ from functools import lru_cache
 
 LARGEST = 32 << 20  # bytes of one array that is taken from what is kept; the most that glibc allows
 KEPT = 512 << 20  # bytes
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096  # bytes
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -34,6 +35,35 @@ def give_back_memory() -> None:
     trim = _from_libc("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+class MemoryLimit:
+    """Gives memory back where the process has grown by more than what is to be kept, since it was last looked at."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        """kept: bytes"""
+        self.kept = kept
+        self.start: int | None = None
+
+    def check(self) -> bool:
+        """To be called between batches; a few microseconds. Whether memory was given back."""
+        size = resident_bytes()
+        if self.start is None or size < self.start:
+            self.start = size
+        if size <= self.start + self.kept:
+            return False
+        give_back_memory()
+        self.start = resident_bytes()
+        return True
+
+
+def resident_bytes() -> int:
+    """What the process has in memory, on Linux; 0 elsewhere."""
+    try:
+        with open("/proc/self/statm", "rb") as file_:
+            return int(file_.read().split()[1]) * PAGE
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 @lru_cache

@@ -74,7 +74,15 @@ def convert_cli(
     A target that ends in .spacy is one file; any other is a folder of shards, which needs less memory. The
     target is written whole or not at all.
     """
+    for_spacy = {
+        "--labels-are": labels_are,
+        "--distant": distant,
+        "--facts": facts,
+        "--no-spaces": not spaces,
+        "--skip-invalid": skip_invalid,
+    }
     try:
+        require_no_effectless(target, for_spacy if target.suffix == ".json" else {"--predictions": predictions})
         if target.suffix == ".json":
             result = convert_to_json(source, target, labels=labels, predictions=predictions, overwrite=overwrite)
         else:
@@ -101,6 +109,13 @@ def convert_cli(
         msg.warn(f"{len(result.left_out)} invalid document(s) left out")
     files = f" in {result.n_files} files" if result.n_files > 1 else ""
     msg.good(f"{result.n_docs} documents, {result.n_relations} relations{files}: {target}")
+
+
+def require_no_effectless(target: Path, options: dict[str, Any]) -> None:
+    """Raise ValueError if one of these options, which have no effect for this target, is given."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise ValueError(Errors.E140.format(options=", ".join(given), target=target))
 
 
 def convert_to_spacy(

@@ -79,6 +79,8 @@ def evaluate_cli(
 
     setup_gpu(use_gpu)
     try:
+        if card is not None and meta is None:
+            raise ValueError(Errors.E139)
         scores = evaluate(
             model,
             data,

@@ -240,6 +240,15 @@ class Errors(metaclass=Messages):
         "--predictions is for DocRED's official evaluation, which numbers the data's entities and sentences: leave "
         "--own-entities out."
     )
+    E138 = (
+        "{path} has files that are not as its manifest says, by their checksum: {files}. They were changed, or broken "
+        "in copying: copy them again, or annotate again with --overwrite."
+    )
+    E140 = (
+        "{options} has no effect for {target}. Labels, their status and spaces are set on the way from .json to .spacy, "
+        "predictions written on the way back. Leave it out."
+    )
+    E139 = "--card says what goes into the meta.json that --meta writes: name that file with --meta too."
     E130 = (
         "Scoring clusters needs scipy, which solves their best alignment: pip install 'spacy-docre[evaluate]', or pip "
         "install scipy."

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Errors
-from ..readers.manifest import MANIFEST, Manifest, read_manifest, sha256
+from ..readers.manifest import MANIFEST, Manifest, read_manifest, require_shards, sha256
 from ..readers.shards import find_shards
 
 
@@ -22,10 +22,12 @@ def find_earlier(output: Path, settings: dict[str, Any], *, overwrite: bool) -> 
     if earlier is None:
         return None
     if earlier.settings == settings:
-        if not earlier.missing(output):
+        try:
+            require_shards(earlier, output)
             return earlier
-        if not overwrite:
-            raise ValueError(Errors.E113.format(path=output, files=", ".join(earlier.missing(output)[:5])))
+        except ValueError:
+            if not overwrite:
+                raise
     if not overwrite:
         raise ValueError(Errors.E117.format(path=output, changed=", ".join(changes(earlier.settings, settings))))
     return None

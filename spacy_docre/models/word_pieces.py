@@ -1,7 +1,7 @@
 """The forward pass of `transformer` models: spacy-transformers', with an alignment that does not loop over tokens."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
 from spacy_transformers.layers.transformer_model import huggingface_tokenize
 from spacy_transformers.truncate import truncate_oversize_splits
 from thinc.api import Model
-from thinc.types import Ragged
+from thinc.types import Ints1d, Ragged
 
 
 def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[FullTransformerBatch, Callable]:
@@ -65,4 +65,4 @@ def align_by_offsets(spans: Sequence[Span], offsets: NDArray[np.int64]) -> Ragge
     flat_tokens, flat_rows = np.concatenate(tokens), np.concatenate(rows)
     order = np.argsort(flat_tokens, kind="stable")  # rows of one token are in order already
     lengths = np.bincount(flat_tokens, minlength=n_tokens)
-    return Ragged(flat_rows[order].astype("i"), lengths.astype("i"))
+    return Ragged(cast(Ints1d, flat_rows[order].astype("i")), cast(Ints1d, lengths.astype("i")))

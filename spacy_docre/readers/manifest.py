@@ -17,7 +17,7 @@ FORMAT = 1
 class Manifest:
     """settings: what the shards were made from and how (plain data): teachers, inputs, …
     labels: the teachers' relation labels
-    shards: file, n_docs, n_pairs and sha256 of each finished shard
+    shards: file, n_docs, n_pairs and sha256 of each finished shard (what `apply` writes has no checksum)
     calibration: scale and offset of each teacher's margins, by name
     """
 
@@ -60,14 +60,26 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def require_finished(folder: Path) -> None:
-    """Raise ValueError if a manifest says that the folder is not finished, or a shard of it is missing."""
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return
-    if manifest.missing(folder):
-        raise ValueError(Errors.E113.format(path=folder, files=", ".join(manifest.missing(folder)[:5])))
-    if not manifest.complete:
-        raise ValueError(Errors.E114.format(path=folder, n_docs=manifest.n_docs))
+    """Raise ValueError if a manifest, of this folder or of one in it, says that its folder is not finished, or if a
+    shard that it lists is missing or is another file than the one that was written."""
+    for path in sorted(folder.rglob(MANIFEST)):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):  # what a killed run left
+            continue
+        manifest = read_manifest(path.parent)
+        assert manifest is not None
+        require_shards(manifest, path.parent)
+        if not manifest.complete:
+            raise ValueError(Errors.E114.format(path=path.parent, n_docs=manifest.n_docs))
+
+
+def require_shards(manifest: Manifest, folder: Path) -> None:
+    """Raise ValueError unless all shards that the manifest lists are in the folder, as they were written."""
+    if missing := manifest.missing(folder):
+        raise ValueError(Errors.E113.format(path=folder, files=", ".join(missing[:5])))
+    checksums = {s["file"]: s["sha256"] for s in manifest.shards if "sha256" in s}
+    changed = [name for name, checksum in checksums.items() if sha256(folder / name) != checksum]
+    if changed:
+        raise ValueError(Errors.E138.format(path=folder, files=", ".join(changed[:5])))
 
 
 def create_teacher_labels_v1(path: str | Path) -> list[str] | None:

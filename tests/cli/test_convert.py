@@ -186,6 +186,9 @@ WRONG = {
     "an unknown status": (["source.json", "out.spacy", "-a", "gold"], "complete, incomplete, distant, none"),
     "no such names": (["source.json", "out.spacy", "-l", "no.json"], "E024"),
     "names in a list": (["source.json", "out.spacy", "-l", "empty.json"], "expected an object of labels"),
+    "spaces in JSON": (["in.spacy", "out.json", "--no-spaces"], "--no-spaces has no effect"),
+    "a status in JSON": (["in.spacy", "out.json", "-a", "none", "-s"], "--labels-are, --skip-invalid has no effect"),
+    "predictions in .spacy": (["source.json", "out.spacy", "-p"], "--predictions has no effect"),
     "a name that is missing": (["source.json", "out.spacy", "-l", "few.json"], "E026"),
 }
 

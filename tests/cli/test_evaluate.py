@@ -103,7 +103,19 @@ def test_facts_of_the_training_documents(data, tmp_path):
     assert f"{len(facts)} facts" in text
     assert {("Ada Lovelace", "London", "place of birth"), ("She", "London", "place of birth")} <= facts
     assert all(len(fact) == 3 for fact in facts)
-    assert write_facts(data, tmp_path / "again.json") == len(facts)
+    assert write_facts([data], tmp_path / "again.json") == len(facts)
+
+
+def test_facts_of_several_corpora(data, tmp_path):
+    other = make_doc()
+    set_relations(other, [("2", "place of death", "1")], status="complete")
+    write_shard([other], tmp_path / "other.spacy")
+    n = write_facts([data], tmp_path / "one.json")
+    assert run("facts", data, tmp_path / "other.spacy", tmp_path / "both.json")[0] == 0
+    facts = srsly.read_json(tmp_path / "both.json")
+    new = [fact for fact in facts if fact not in srsly.read_json(tmp_path / "one.json")]
+    assert len(facts) == n + len(new)
+    assert ["Charles Babbage", "London", "place of death"] in new
 
 
 def test_facts_are_what_evaluate_reads(pipeline, data, tmp_path):

@@ -56,6 +56,13 @@ def test_the_pipelines_meta_has_the_figures(data, tmp_path):
     assert set(performance["rel_per_label"]) == {"colleague", "place of birth"}
 
 
+def test_a_card_without_a_meta_json_to_go_into(data, tmp_path):
+    (tmp_path / "card.json").write_text("{}", encoding="utf8")
+    code, text = run("evaluate", TINY, data, "--card", tmp_path / "card.json")
+    assert code == 1
+    assert "docre-E139" in text
+
+
 def test_speed_and_figures_that_nobody_measured_stay_out(meta):
     """Without --facts there is no Ign F1; the speed is this machine's."""
     performance = srsly.read_json(meta)["performance"]

@@ -30,6 +30,7 @@ def manifest(*, complete: bool = True, n_shards: int = 2) -> Manifest:
 def write_folder(folder, stored: Manifest):
     for shard in stored.shards:
         write_shard([make_doc() for _ in range(shard["n_docs"])], folder / shard["file"])
+        shard["sha256"] = sha256(folder / shard["file"])
     stored.write(folder)
     return folder
 
@@ -115,6 +116,26 @@ def test_the_corpus_refuses_a_folder_with_missing_shards(tmp_path, blank):
     (tmp_path / "00001.spacy").unlink()
     with pytest.raises(ValueError, match=r"docre-E113.*lacks files that its manifest lists: 00001\.spacy"):
         list(create_corpus_v1(tmp_path)(blank))
+
+
+def test_the_corpus_refuses_a_shard_that_was_changed(tmp_path, blank):
+    write_folder(tmp_path, manifest())
+    write_shard([make_doc()], tmp_path / "00001.spacy")
+    with pytest.raises(ValueError, match=r"docre-E138.*not as its manifest says.*00001\.spacy"):
+        list(create_corpus_v1(tmp_path)(blank))
+
+
+def test_the_corpus_looks_into_folders_of_folders(tmp_path, blank):
+    """As it reads their shards."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    write_folder(tmp_path / "a", manifest())
+    write_folder(tmp_path / "b", manifest())
+    assert len(list(create_corpus_v1(tmp_path)(blank))) == 10
+    manifest(complete=False, n_shards=0).write(tmp_path / "b")
+    with pytest.raises(ValueError, match=r"docre-E114") as error:
+        list(create_corpus_v1(tmp_path)(blank))
+    assert str(tmp_path / "b") in str(error.value)
 
 
 def test_single_shards_of_an_unfinished_folder_can_be_read(tmp_path, blank):

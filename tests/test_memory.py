@@ -1,0 +1,63 @@
+"""Freed memory goes back to the system where a process has grown, and is kept where it has not."""
+
+import sys
+
+import pytest
+
+from spacy_docre import memory
+from spacy_docre.memory import MemoryLimit, resident_bytes
+
+MB = 1 << 20
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+
+
+@pytest.fixture
+def process(monkeypatch):
+    """A process of a size that the test says; giving memory back takes it down to `needed`."""
+    state = {"size": 1000 * MB, "needed": 1000 * MB}
+    monkeypatch.setattr(memory, "resident_bytes", lambda: state["size"])
+    monkeypatch.setattr(memory, "give_back_memory", lambda: state.update(size=state["needed"]))
+    return state
+
+
+def test_what_is_within_the_limit_is_kept(process):
+    limit = MemoryLimit(kept=100 * MB)
+    for size in (1000, 1090, 1050, 1100):
+        process["size"] = size * MB
+        assert not limit.check()
+
+
+def test_what_is_above_it_goes_back(process):
+    limit = MemoryLimit(kept=100 * MB)
+    assert not limit.check()
+    process["size"] = 1101 * MB
+    assert limit.check()
+    assert process["size"] == 1000 * MB
+
+
+def test_what_is_really_needed_is_not_asked_for_again(process):
+    """A large document whose memory is in use: one call, not one for each batch."""
+    limit = MemoryLimit(kept=100 * MB)
+    limit.check()
+    process.update(size=2000 * MB, needed=1900 * MB)
+    assert limit.check()
+    process["size"] = 1950 * MB
+    assert not limit.check()
+
+
+def test_a_smaller_process_has_a_lower_limit(process):
+    limit = MemoryLimit(kept=100 * MB)
+    limit.check()
+    process["size"] = 500 * MB
+    assert not limit.check()
+    process.update(size=601 * MB, needed=500 * MB)
+    assert limit.check()
+
+
+@on_linux
+def test_the_size_of_this_process():
+    before = resident_bytes()
+    assert 20 * MB < before < 100_000 * MB
+    block = bytearray(64 * MB)
+    block[:: 1 << 10] = b"x" * len(block[:: 1 << 10])
+    assert resident_bytes() - before > 32 * MB
