@@ -8,6 +8,7 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from spacy_docre import install_extensions, set_entities, set_relations
+from spacy_docre.features import evidence
 
 WORDS = (
     "ada lovelace was born in london . she worked with charles babbage on the analytical engine grace hopper new york "
@@ -18,6 +19,11 @@ WORDS = (
 @pytest.fixture(scope="session", autouse=True)
 def _extensions():
     install_extensions()
+
+
+@pytest.fixture(autouse=True)
+def _each_test_warns_anew(monkeypatch):
+    monkeypatch.setattr(evidence, "_warned", set())
 
 
 @pytest.fixture(scope="session")

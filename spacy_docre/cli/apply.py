@@ -69,5 +69,13 @@ def run(model: str, data: Path, output: Path, **options: Any) -> "Applied":
 
     nlp = load_model(model)
     require_relations(nlp, model)
+    earlier: list[int] = []  # what is told first: documents of a run that was killed
+
+    def on_progress(n_docs: int) -> None:
+        if not earlier and n_docs:
+            msg.info(f"Going on after {n_docs:,} documents of an earlier run")
+        earlier.append(n_docs)
+        bar.update(n_docs)
+
     with tqdm(total=count_inputs(data), unit=" docs", disable=None) as bar:
-        return apply(nlp, data, output, on_progress=bar.update, **options)
+        return apply(nlp, data, output, on_progress=on_progress, **options)

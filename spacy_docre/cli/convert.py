@@ -31,6 +31,7 @@ class Conversion:
     n_files: int = 0
     n_relations: int = 0
     left_out: list[str] = field(default_factory=list)
+    statuses: set[str] = field(default_factory=set)  # label statuses of the documents
     unused: list[str] = field(default_factory=list)  # titles of distant labels without a document
 
 
@@ -107,6 +108,9 @@ def convert_cli(
         msg.warn(f"{len(result.unused)} row(s) of {distant} fit no document, the first: {result.unused[0]!r}")
     if result.left_out:
         msg.warn(f"{len(result.left_out)} invalid document(s) left out")
+    if target.suffix == ".json" and not predictions and result.statuses - {COMPLETE}:
+        status = sorted(result.statuses - {COMPLETE})[0]
+        msg.warn(f"JSON can't say that labels are {status!r}: if you convert it back, say --labels-are {status}")
     files = f" in {result.n_files} files" if result.n_files > 1 else ""
     msg.good(f"{result.n_docs} documents, {result.n_relations} relations{files}: {target}")
 
@@ -242,10 +246,11 @@ def label_by_facts(docs: Iterable["Doc"], path: Path, names: dict[str, str]) -> 
 def count(docs: Iterable, result: Conversion) -> Iterator:
     from tqdm import tqdm
 
-    from ..annotations import RELATIONS_KEY
+    from ..annotations import RELATIONS_KEY, get_label_status
 
     for doc in tqdm(docs, unit=" docs", disable=None, leave=False):
         result.n_docs += 1
+        result.statuses.add(get_label_status(doc))
         result.n_relations += len(doc.user_data.get(RELATIONS_KEY, ()))
         yield doc
 

@@ -13,6 +13,7 @@ from .app import app
 if TYPE_CHECKING:
     from ..scoring.survey_data import DataSurvey
 
+MAX_COL = 100  # characters of a column in a table
 FEW = 20  # relations of a label that are too few to learn it well
 N_SHOWN = 3
 
@@ -91,8 +92,8 @@ def print_counts(surveys: list["DataSurvey"], *, window: int) -> None:
         ("  by label status", [", ".join(f"{n:,} {x}" for x, n in s.statuses.most_common()) for s in surveys]),
         ("  with soft labels of a teacher", [f"{s.n_taught:,}" for s in surveys]),
         ("  with sentence boundaries", [f"{s.n_with_sentences:,}" for s in surveys]),
-        ("Tokens per document, most", [f"{mean(s.n_tokens, s)}, {s.longest:,}" for s in surveys]),
-        ("Entities per document, most", [f"{mean(s.n_entities, s)}, {s.most_entities:,}" for s in surveys]),
+        ("Tokens per document, the most", [f"{mean(s.n_tokens, s)}, {s.longest:,}" for s in surveys]),
+        ("Entities per document, the most", [f"{mean(s.n_entities, s)}, {s.most_entities:,}" for s in surveys]),
         ("Mentions per document", [mean(s.n_mentions, s) for s in surveys]),
         ("Pairs per document", [mean(s.n_pairs, s) for s in surveys]),
         ("Relations per document", [mean(s.n_relations, s) for s in surveys]),
@@ -103,7 +104,7 @@ def print_counts(surveys: list["DataSurvey"], *, window: int) -> None:
         ("Labels", [f"{len(s.labels):,}" for s in surveys]),
     ]
     header = ("", *(Path(s.name).name for s in surveys))
-    msg.table([(title, *cells) for title, cells in rows], header=header, divider=True)
+    msg.table([(title, *cells) for title, cells in rows], header=header, divider=True, max_col=MAX_COL)
     for s in surveys:
         if s.longest > window:
             msg.info(
@@ -126,6 +127,7 @@ def print_labels(surveys: list["DataSurvey"]) -> None:
         header=("Label (most and least frequent)", *(Path(s.name).name for s in surveys)),
         aligns=("l", *("r" for _ in surveys)),
         divider=True,
+        max_col=MAX_COL,
     )
     if rare:
         msg.warn(f"{len(rare)} of {len(counts)} labels have fewer than {FEW} relations in training: {some(rare)}")

@@ -28,6 +28,7 @@ TITLES = {
     "rel_evidence_f": "Evidence F1",
 }
 
+MAX_COL = 100  # characters of a column in a table
 PUBLISHED = ("rel_", "e2e_", "mention_", "conll_f")  # scores that go into a pipeline's meta.json
 
 
@@ -140,6 +141,7 @@ def evaluate(
     if end_to_end:
         require_scipy()
     examples, seconds = predict(nlp, data, gold_entities=gold_entities or end_to_end, check=not allow_incomplete)
+    require_known_labels(nlp, examples, data)
     scores = score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
     if predictions is not None:
         rows = (row for eg in examples for row in to_docred_predictions(eg.predicted))
@@ -182,6 +184,18 @@ def require_relations(nlp: "Language", model: str) -> None:
     """Raise ValueError if the pipeline finds no relations."""
     if all(nlp.get_pipe_meta(name).factory != "docre_relations" for name in nlp.pipe_names):
         raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(nlp.pipe_names) or "empty"))
+
+
+def require_known_labels(nlp: "Language", examples: list["Example"], data: Path) -> None:
+    """Raise ValueError if the data has relations, and the pipeline knows none of their labels."""
+    from ..annotations import get_relations
+
+    components = [nlp.get_pipe(name) for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "docre_relations"]
+    known = {label for component in components for label in component.labels}  # type: ignore[attr-defined]
+    given = {relation.label_ for eg in examples for relation in get_relations(eg.reference)}
+    if given and not given & known:
+        some = [", ".join(sorted(labels)[:3]) for labels in (given, known)]
+        raise ValueError(Errors.E142.format(path=data, given=some[0], known=some[1] or "none"))
 
 
 def with_performance(
@@ -231,7 +245,7 @@ def print_scores(scores: dict[str, Any], *, per_label: bool = False) -> None:
     if per_label:
         labels = sorted(scores["rel_per_label"].items(), key=lambda item: (-item[1]["gold"], item[0]))
         table = [(name, *(f"{100 * s[k]:.2f}" for k in "prf"), s["gold"]) for name, s in labels]
-        msg.table(table, header=("Label", "P", "R", "F1", "Gold"), aligns=("l", *"rrrr"), divider=True)
+        msg.table(table, header=("Label", "P", "R", "F1", "Gold"), aligns=("l", *"rrrr"), divider=True, max_col=MAX_COL)
 
 
 def print_end_to_end(scores: dict[str, Any]) -> None:
@@ -253,4 +267,4 @@ def print_end_to_end(scores: dict[str, Any]) -> None:
     causes = [(cause, n, scores["e2e_lost"][cause]) for cause, n in scores["e2e_causes"].items()]
     causes.append(("all", *(sum(row[i] for row in causes) for i in (1, 2))))
     header = ("Why a relation was not found", "relations", "of these found with gold entities")
-    msg.table(causes, header=header, aligns=("l", "r", "r"), divider=True)
+    msg.table(causes, header=header, aligns=("l", "r", "r"), divider=True, max_col=MAX_COL)

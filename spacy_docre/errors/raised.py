@@ -73,7 +73,7 @@ class Errors(metaclass=Messages):
     )
     E041 = (
         "The token vectors of {n_docs} document(s) are all zero, so predictions would be guesses: no encoder "
-        "has run before this component. Is it missing, disabled, excluded, or (during training) not among "
+        "has run before this component. Is it missing, disabled, excluded, after this one, or (in training) not among "
         "[training] annotating_components?"
     )
     E042 = (
@@ -126,8 +126,8 @@ class Errors(metaclass=Messages):
     )
     E061 = (
         "No relation label for {name!r}: the training data has no relation in {n_docs} documents. Set them with "
-        "spacy_docre.set_relations(doc, …, status='complete') or convert data with "
-        "`python -m spacy docre convert`; or give [initialize.components.{name}] labels."
+        "spacy_docre.set_relations(doc, …, status='complete') and save with DocBin(store_user_data=True), or convert "
+        "data with `python -m spacy docre convert`; or give [initialize.components.{name}] labels."
     )
     E062 = (
         "The training data has no document whose labels are 'complete' (found: {found}), and targets mode "
@@ -165,10 +165,11 @@ class Errors(metaclass=Messages):
     # Scoring
     E100 = (
         "The labels of {title!r} are {status!r}, so a correct prediction would count as an error. "
-        "Score complete documents only, or allow it: allow_incomplete = true in the scorer, "
-        "--allow-incomplete on the command line."
+        "Score complete documents only (set_relations(…, status='complete'), saved with "
+        "DocBin(store_user_data=True)), or allow it: allow_incomplete = true in the scorer, --allow-incomplete on the "
+        "command line."
     )
-    E102 = "{model} has no docre_relations component, so there is nothing to evaluate. Its pipeline: {pipeline}."
+    E102 = "{model} has no docre_relations component, so it finds no relations. Its pipeline: {pipeline}."
     E103 = "No relation in the documents of {path}, so there are no facts to write."
     E104 = (
         "{path}: the labels of {title!r} are {status!r}, so they don't tell how often a label is true. Name completely "
@@ -245,15 +246,23 @@ class Errors(metaclass=Messages):
         "in copying: copy them again, or annotate again with --overwrite."
     )
     E140 = (
-        "{options} has no effect for {target}. Labels, their status and spaces are set on the way from .json to .spacy, "
-        "predictions written on the way back. Leave it out."
+        "{options} has no effect for {target}. Labels, their status and spaces are set on the way from .json to "
+        ".spacy, predictions written on the way back. Leave it out."
     )
     E139 = "--card says what goes into the meta.json that --meta writes: name that file with --meta too."
     E130 = (
         "Scoring clusters needs scipy, which solves their best alignment: pip install 'spacy-docre[evaluate]', or pip "
         "install scipy."
     )
-    E128 = "Calibration needs documents with relations whose labels the teacher knows, found none."
+    E128 = (
+        "Calibration needs documents with relations whose labels the pipeline knows, found none. Are labels names here "
+        "and ids there (`spacy docre convert --labels`)?"
+    )
+    E141 = "{path} is no .spacy file. Convert it first: `python -m spacy docre convert {path} {target}`."
+    E142 = (
+        "The pipeline knows none of the labels in {path}: {given} there, {known} here. Were both converted with the "
+        "same --labels?"
+    )
 
     # Reports
     E123 = "Plots need matplotlib, which is not installed: pip install 'spacy-docre[report]', or pip install matplotlib"

@@ -19,6 +19,7 @@ from ..errors import Warnings
 from ..types import TokenRange
 
 WINDOW = 32  # tokens that stand for a sentence, where a document has none
+_warned: set[str] = set()
 
 BEYOND_RULE, WITHIN_RULE = 0.3, 0.1  # least share of attention, of other sentences, and of those that the rule names
 
@@ -73,8 +74,11 @@ def choose_sentences(head: Sequence[int], tail: Sequence[int]) -> list[int]:
 
 
 def sentence_starts(doc: Doc) -> list[int]:
-    """The first tokens of the document's sentences, or of windows, with a warning (shown once by default)."""
+    """The first tokens of the document's sentences, or of windows, with one warning in a process (Python would show it
+    again each time that spaCy has changed a filter of warnings)."""
     if doc.has_annotation("SENT_START"):
         return [0, *(token.i for token in doc[1:] if token.is_sent_start)]
-    warnings.warn(Warnings.W009.format(window=WINDOW), stacklevel=2)
+    if "W009" not in _warned:
+        _warned.add("W009")
+        warnings.warn(Warnings.W009.format(window=WINDOW), stacklevel=2)
     return list(range(0, max(1, len(doc)), WINDOW))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .precision import precision_on
+from .precision import Float32Linear, precision_on
 
 State = tuple[tuple[int, int, int], ...]
 
@@ -71,7 +71,9 @@ def make_twin(module: nn.Module, dtype: torch.dtype, *, whole: bool) -> nn.Modul
 
 def layers_to_cast(module: nn.Module, *, whole: bool) -> list[nn.Module]:
     """The linear layers; or all that have weights, except embeddings."""
-    return [m for m in module.modules() if isinstance(m, nn.Linear) or (whole and not isinstance(m, nn.Embedding))]
+    left_out = (nn.Embedding, Float32Linear)
+    layers = (layer for layer in module.modules() if not isinstance(layer, left_out))
+    return [layer for layer in layers if whole or isinstance(layer, nn.Linear)]
 
 
 def state_of(weights: Iterable[Tensor]) -> State:

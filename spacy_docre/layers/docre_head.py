@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from .evidence import EvidenceTensors, evidence_loss
 from .localised_context import EntityAttention, pair_attention
 from .pooling import entity_weights, logsumexp_pool, span_weights
-from .precision import autocast
+from .precision import Float32Linear, autocast
 
 MAX_FOCUS = 8_000_000  # attention of pairs to tokens that is in memory at once: 32 MB
 
@@ -70,7 +70,7 @@ class DocREHead(nn.Module):
         self.distance = nn.Embedding(n_distances, hidden_width)
         self.pair_norm = nn.LayerNorm(hidden_width)
         self.norm = nn.LayerNorm(hidden_width)
-        self.classifier = nn.Linear(hidden_width, n_labels + learned_threshold)
+        self.classifier = Float32Linear(hidden_width, n_labels + learned_threshold)
         self.dropout = nn.Dropout(0.0)
         self.learned_threshold = learned_threshold
         self.n_labels = n_labels
@@ -138,7 +138,7 @@ class DocREHead(nn.Module):
     def classify(self, features: Tensor, grid: GridTensors, rows: slice) -> Tensor:
         """Logits of some pairs of the grid (n_rows, n_labels + learned_threshold)"""
         pairs = features[grid.pair_doc[rows], grid.pair_head[rows], grid.pair_tail[rows]]  # (n_rows, hidden_width)
-        return self.classifier(self.norm(pairs)).float()
+        return self.classifier(self.norm(pairs.float()))
 
     def pair_features(
         self, padded: Tensor, entities: Tensor, attention: Tensor, grid: GridTensors, recompute: bool = False

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from functools import lru_cache
 
 import torch
+from torch import Tensor, nn
 
 from ..errors import Errors, Warnings
 
@@ -31,6 +32,14 @@ def autocast(precision: str, device: torch.device):
 def precision_on(precision: str, device: torch.device) -> torch.dtype:
     """What matrix products run in on `device` where the setting is `precision`."""
     return _resolve(precision, device.type)
+
+
+class Float32Linear(nn.Linear):
+    """A linear layer that is in float32 wherever it stands: outputs in half precision have three decimal digits."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(device_type=x.device.type, enabled=False):
+            return super().forward(x.float())
 
 
 def needs_scaling(precision: str) -> bool:

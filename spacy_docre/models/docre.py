@@ -18,7 +18,7 @@ from ..layers.precision import check_precision, needs_scaling
 from ..types import PairLogits
 from .evidence_task import EvidenceTask
 from .head_shim import HeadShim
-from .listening import token_width, waits_for_encoder
+from .listening import expect_vectors, token_width, waits_for_encoder
 from .parts import PartBuilder
 from .vector_check import VectorCheck
 
@@ -137,6 +137,7 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
     attrs["evidence"] says what attention learns beside.
     """
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
+    expect_vectors(model)
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
     batch = PairBatch.from_docs(docs)
     model.attrs["vector_check"](docs, vectors, batch)

@@ -1,5 +1,6 @@
 """What an embedding layer knows before it is used."""
 
+from spacy_transformers.pipeline_component import install_extensions
 from thinc.api import Model
 
 from ..errors import Errors
@@ -9,6 +10,13 @@ def waits_for_encoder(model: Model) -> bool:
     """Whether the model listens to an encoder that has not told it the width of its vectors."""
     tok2vec = model.get_ref("tok2vec")
     return bool(tok2vec.has_ref("listener")) and not tok2vec.get_ref("listener").has_dim("nO")
+
+
+def expect_vectors(model: Model) -> None:
+    """Let the model find no vectors, instead of failing with an error of spaCy's, where no transformer has ever been in
+    this process."""
+    if model.get_ref("tok2vec").has_ref("listener"):
+        install_extensions()
 
 
 def not_built(model: Model, name: str) -> ValueError:

@@ -81,4 +81,4 @@ def warn_of_strange_types(entities: Iterable[Sequence[Entity]], known: Sequence[
     counts.update({f"type {x}": n for x, n in strange.items()})
     if new:
         found = ", ".join(x or "none" for x in new)
-        warnings.warn(Warnings.W013.format(found=found, known=", ".join(known)), stacklevel=4)
+        warnings.warn(Warnings.W013.format(found=found, known=", ".join(x or "none" for x in known)), stacklevel=4)

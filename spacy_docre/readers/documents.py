@@ -126,8 +126,10 @@ def doc_of_line(nlp: Language, line: bytes, title: str, text_key: str) -> Doc:
     if not isinstance(record, Mapping):
         raise ValueError(f"expected an object with {text_key!r}, found {type(record).__name__}")
     if not isinstance(record.get(text_key), str):
-        keys = ", ".join(map(repr, list(record)[:10])) or "nothing"
-        raise ValueError(f"no text: {text_key!r} must be a string, found {keys} (choose another with --text-key)")
+        found = ", ".join(map(repr, list(record)[:10])) or "nothing"
+        if text_key in record:
+            found = printable(json.dumps(record[text_key])[:40])
+        raise ValueError(f"no text: {text_key!r} must be a string, found {found} (choose another with --text-key)")
     named = record.get("title")
     doc = make_doc(nlp, record[text_key], title=printable(named) if isinstance(named, str) and named else title)
     if record.get("entities") is not None:
@@ -156,8 +158,8 @@ def mention_of(doc: Doc, mention: Any, entity: Mapping[str, Any], field: str) ->
     n_chars = len(doc.text)
     if not (type(start) is int and type(end) is int and 0 <= start < end <= n_chars and is_text(type_, kb_id)):
         raise ValueError(
-            f"{field}: expected 'start_char' and 'end_char' within the text's {n_chars} characters, and a 'label', "
-            f"found {printable(str(mention)[:80])}"
+            f"{field}: expected 'start_char' and 'end_char' within the text's {n_chars} characters, and a 'label' or "
+            f"none, found {printable(str(mention)[:80])}"
         )
     span = doc.char_span(start, end, label=type_, kb_id=kb_id, alignment_mode="expand")
     if not span or not span.text.strip():

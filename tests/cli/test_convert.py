@@ -95,6 +95,17 @@ def test_there_and_back_is_the_same(source, tmp_path):
     assert json.loads((tmp_path / "back.json").read_text()) == json.loads(source.read_text())
 
 
+@pytest.mark.parametrize("status", ["distant", "complete"])
+def test_json_has_no_place_for_the_status_of_labels(tmp_path, status):
+    """A machine's labels would come back as complete ones."""
+    doc = make_doc()
+    set_relations(doc, [("0", "colleague", "2")], status=status)
+    write_shard([doc], tmp_path / "in.spacy")
+    result = run(tmp_path / "in.spacy", tmp_path / "out.json")
+    assert result.exit_code == 0
+    assert said(result, "--labels-are distant") == (status == "distant")
+
+
 def test_predictions_are_rows_for_the_official_evaluation(tmp_path):
     doc = make_doc()
     doc.user_data["docre_title"] = "Ada"

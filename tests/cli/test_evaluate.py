@@ -137,6 +137,25 @@ def test_facts_replace_a_file_only_when_told(data, tmp_path):
     assert len(srsly.read_json(output)) > 0
 
 
+def test_data_with_other_names_for_all_labels(pipeline, tmp_path):
+    """Ids there and names here would be zeros without a word."""
+    doc = make_doc()
+    set_relations(doc, [("0", "P19", "1"), ("0", "P3373", "2")], status="complete")
+    write_shard([doc], tmp_path / "ids.spacy")
+    code, text = run("evaluate", pipeline, tmp_path / "ids.spacy")
+    assert code == 1
+    assert "docre-E142" in text
+    assert "P19, P3373 there" in " ".join(text.split())
+
+
+def test_json_is_told_how_to_become_spacy(pipeline, tmp_path):
+    (tmp_path / "dev.json").write_text("[]", encoding="utf8")
+    code, text = run("evaluate", pipeline, tmp_path / "dev.json")
+    assert code == 1
+    assert "docre-E141" in text
+    assert "docre convert" in " ".join(text.split())
+
+
 def test_labels_that_are_not_complete_are_refused_unless_allowed(pipeline, tmp_path):
     data = write(tmp_path / "distant.spacy", "distant")
     code, text = run("evaluate", pipeline, data)

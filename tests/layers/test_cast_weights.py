@@ -8,7 +8,7 @@ from thinc.api import Adam
 from torch import nn
 
 from spacy_docre.layers.cast_weights import CastWeights, state_of
-from spacy_docre.layers.precision import _has_bfloat16, autocast
+from spacy_docre.layers.precision import Float32Linear, _has_bfloat16, autocast
 
 from ..pipelines import initialised, overfit, step, transformer_pipeline, two_examples, unlabelled
 
@@ -63,6 +63,16 @@ def test_a_whole_twin_sees_changes_of_any_weight(module):
         assert torch.allclose(after.float(), run(module, "float32"), atol=0.05)
         assert not torch.equal(after, before)
         before = after
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_has_to_be_in_float32_stays_so(whole):
+    module = nn.Sequential(nn.Linear(8, 8), Float32Linear(8, 4)).eval()
+    twin = CastWeights(whole=whole).of(module, "bfloat16")
+    assert twin[1].weight is module[1].weight
+    with torch.no_grad(), autocast("bfloat16", CPU):
+        assert twin(torch.ones(2, 8)).dtype == torch.float32
 
 
 def test_float32_needs_no_twin(module):
