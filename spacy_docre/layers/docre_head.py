@@ -200,5 +200,7 @@ class DocREHead(nn.Module):
 
 def pad_tokens(tokens: Tensor, grid: GridTensors) -> Tensor:
     """tokens (n_tokens, token_width) of the batch -> those of a grid (n_docs, longest, token_width), 0 for padding"""
+    if len(grid.tokens) == 1:  # a document alone has no padding, and needs no copy
+        return tokens[grid.tokens[0, 0] :][: grid.tokens.shape[1]].unsqueeze(0)
     there = (grid.tokens >= 0).unsqueeze(-1)
     return torch.where(there, tokens[grid.tokens], 0.0)

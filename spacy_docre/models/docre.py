@@ -165,7 +165,8 @@ def forward_head(
     """Token vectors (one array for each document) and their PairBatch to PairLogits."""
     vectors, batch, task = inputs
     shim = cast(PyTorchShim, model.shims[0])
-    flat = model.ops.xp.concatenate([v for v in vectors if len(v)], axis=0)
+    arrays = [v for v in vectors if len(v)]
+    flat = arrays[0] if len(arrays) == 1 else model.ops.xp.concatenate(arrays, axis=0)
     tokens = xp2torch(flat, requires_grad=is_train, device=shim.device)
     groups = list(
         batch.groups(max_cells=max_cells, max_tokens=MAX_TOKENS, max_padding=MAX_PADDING, never_across=max_entities)

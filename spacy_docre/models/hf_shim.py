@@ -15,8 +15,10 @@ from transformers.file_utils import ModelOutput
 from ..layers.attention import FasterAttention
 from ..layers.cast_weights import CastWeights
 from ..layers.precision import autocast
+from ..memory import give_back_memory
 from .frozen import FrozenLayers
 
+LONG = 4  # times `max_batch_pieces` is a document, or a batch of them, after which memory is given back
 MIN_FILL = 0.8  # windows shorter than this share of the longest beside them are encoded apart from it
 
 
@@ -79,6 +81,8 @@ class PrecisionHFShim(HFShim):
 
         with torch.no_grad():
             hidden = self._encode(run, inputs.kwargs, self.max_batch_pieces)
+        if inputs.kwargs["attention_mask"].sum() > LONG * self.max_batch_pieces:
+            give_back_memory()  # the encoder's, before others need as much
         return ModelOutput(last_hidden_state=hidden)
 
     def _encode(self, run: Callable[..., Tensor], kwargs: dict[str, Tensor], max_pieces: int) -> Tensor:
