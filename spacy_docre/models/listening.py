@@ -1,6 +1,5 @@
 """What an embedding layer knows before it is used."""
 
-from spacy_transformers.pipeline_component import install_extensions
 from thinc.api import Model
 
 from ..errors import Errors
@@ -16,6 +15,8 @@ def expect_vectors(model: Model) -> None:
     """Let the model find no vectors, instead of failing with an error of spaCy's, where no transformer has ever been in
     this process."""
     if model.get_ref("tok2vec").has_ref("listener"):
+        from spacy_transformers.pipeline_component import install_extensions  # heavy, and needed by few
+
         install_extensions()
 
 
