@@ -20,11 +20,12 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[FullTransfor
     tokenizer: Any = model.tokenizer  # type: ignore[attr-defined]
     nested = model.attrs["get_spans"](docs)
     spans = [span for of_doc in nested for span in of_doc]
-    encoding = huggingface_tokenize(tokenizer, [span.text for span in spans])
-    pieces = WordpieceBatch.from_batch_encoding(encoding)
-    if "offset_mapping" in encoding:
-        align = align_by_offsets(spans, encoding["offset_mapping"])
-    else:  # tokenizers that are not "fast" do not know where their pieces are
+    texts = [span.text for span in spans]
+    if tokenizer.is_fast and texts:
+        pieces, offsets = tokenize(tokenizer, texts)
+        align = align_by_offsets(spans, offsets)
+    else:  # others do not know where their pieces are in the text
+        pieces = WordpieceBatch.from_batch_encoding(huggingface_tokenize(tokenizer, texts))
         align = get_alignment(spans, pieces.strings, tokenizer.all_special_tokens)
     pieces, align = truncate_oversize_splits(pieces, align, tokenizer.model_max_length)
     output, backprop = model.layers[0](pieces, is_train)
@@ -34,6 +35,22 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[FullTransfor
         return docs
 
     return FullTransformerBatch(spans=nested, wordpieces=pieces, model_output=output, align=align), backprop_docs
+
+
+def tokenize(tokenizer: Any, texts: Sequence[str]) -> tuple[WordpieceBatch, NDArray[np.int64]]:
+    """The word pieces of texts, as spacy-transformers has them, and their offsets (n_texts, n_pieces, 2); for a "fast"
+    tokenizer."""
+    encoding = tokenizer(
+        texts, return_attention_mask=True, return_offsets_mapping=True, return_tensors="np", padding="longest"
+    )
+    pieces = WordpieceBatch(
+        strings=[of_text.tokens for of_text in encoding.encodings],
+        input_ids=encoding["input_ids"],
+        attention_mask=encoding["attention_mask"].astype("f"),
+        lengths=encoding["attention_mask"].sum(1).tolist(),
+        token_type_ids=encoding.get("token_type_ids"),
+    )
+    return pieces, encoding["offset_mapping"]
 
 
 def align_by_offsets(spans: Sequence[Span], offsets: NDArray[np.int64]) -> Ragged:

@@ -7,11 +7,12 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 from spacy_transformers.align import get_alignment_via_offset_mapping
+from spacy_transformers.data_classes import WordpieceBatch
 from spacy_transformers.layers.transformer_model import huggingface_tokenize
 from spacy_transformers.span_getters import configure_strided_spans
 from transformers import AutoTokenizer
 
-from spacy_docre.models.word_pieces import align_by_offsets
+from spacy_docre.models.word_pieces import align_by_offsets, tokenize
 
 WORDS = [
     *("a", "b", "x" * 40, "don't", "naïve-ly", "Straße", "ﬁ", "é", "中文", "١٢", "😀", "…"),
@@ -43,6 +44,20 @@ def test_alignment_is_that_of_spacy_transformers(tokenizer, seed):
     assert np.array_equal(ours.dataXd, theirs.dataXd)
     assert np.array_equal(ours.lengths, theirs.lengths)
     assert (ours.dataXd.dtype, ours.lengths.dtype) == (theirs.dataXd.dtype, theirs.lengths.dtype)
+
+
+def test_word_pieces_are_those_of_spacy_transformers(tokenizer):
+    texts = ["Ada Lovelace was born in London.", "", "x é [PAD] 😀", "a" * 300]
+    ours, offsets = tokenize(tokenizer, texts)
+    encoding = huggingface_tokenize(tokenizer, texts)
+    theirs = WordpieceBatch.from_batch_encoding(encoding)
+    assert ours.strings == theirs.strings
+    for name in ("input_ids", "attention_mask", "token_type_ids"):
+        assert np.array_equal(getattr(ours, name), getattr(theirs, name))
+        assert getattr(ours, name).dtype == getattr(theirs, name).dtype
+    assert ours.lengths[:2] == theirs.lengths[:2]
+    assert ours.lengths[2] == theirs.lengths[2] + 1, "a [PAD] in the text is a piece of it"
+    assert np.array_equal(offsets, encoding["offset_mapping"])
 
 
 def test_pieces_of_both_windows_of_a_token(tokenizer):
