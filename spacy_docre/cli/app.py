@@ -7,3 +7,5 @@ app = typer.Typer(
     help="Relations across whole documents: convert data, evaluate pipelines.",
     no_args_is_help=True,
 )
+
+MAX_COL = 100  # characters of a column in a table

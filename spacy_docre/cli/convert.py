@@ -83,7 +83,7 @@ def convert_cli(
         "--skip-invalid": skip_invalid,
     }
     try:
-        require_no_effectless(target, for_spacy if target.suffix == ".json" else {"--predictions": predictions})
+        require_effect(target, for_spacy if target.suffix == ".json" else {"--predictions": predictions})
         if target.suffix == ".json":
             result = convert_to_json(source, target, labels=labels, predictions=predictions, overwrite=overwrite)
         else:
@@ -108,14 +108,15 @@ def convert_cli(
         msg.warn(f"{len(result.unused)} row(s) of {distant} fit no document, the first: {result.unused[0]!r}")
     if result.left_out:
         msg.warn(f"{len(result.left_out)} invalid document(s) left out")
-    if target.suffix == ".json" and not predictions and result.statuses - {COMPLETE}:
-        status = sorted(result.statuses - {COMPLETE})[0]
+    weaker = sorted(result.statuses - {COMPLETE})
+    if target.suffix == ".json" and not predictions and weaker:
+        status = weaker[0]
         msg.warn(f"JSON can't say that labels are {status!r}: if you convert it back, say --labels-are {status}")
     files = f" in {result.n_files} files" if result.n_files > 1 else ""
     msg.good(f"{result.n_docs} documents, {result.n_relations} relations{files}: {target}")
 
 
-def require_no_effectless(target: Path, options: dict[str, Any]) -> None:
+def require_effect(target: Path, options: dict[str, Any]) -> None:
     """Raise ValueError if one of these options, which have no effect for this target, is given."""
     given = [name for name, value in options.items() if value]
     if given:

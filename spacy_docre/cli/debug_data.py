@@ -8,12 +8,11 @@ import srsly
 import typer
 from wasabi import msg
 
-from .app import app
+from .app import MAX_COL, app
 
 if TYPE_CHECKING:
     from ..scoring.survey_data import DataSurvey
 
-MAX_COL = 100  # characters of a column in a table
 FEW = 20  # relations of a label that are too few to learn it well
 N_SHOWN = 3
 

@@ -10,7 +10,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
-from .app import app
+from .app import MAX_COL, app
 from .convert import write_json_array
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ TITLES = {
     "rel_evidence_f": "Evidence F1",
 }
 
-MAX_COL = 100  # characters of a column in a table
 PUBLISHED = ("rel_", "e2e_", "mention_", "conll_f")  # scores that go into a pipeline's meta.json
 
 

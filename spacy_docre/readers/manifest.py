@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import Errors
 from ..json_file import read_json
+from .shards import is_hidden
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -63,10 +64,9 @@ def require_finished(folder: Path) -> None:
     """Raise ValueError if a manifest, of this folder or of one in it, says that its folder is not finished, or if a
     shard that it lists is missing or is another file than the one that was written."""
     for path in sorted(folder.rglob(MANIFEST)):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):  # what a killed run left
+        manifest = None if is_hidden(path.relative_to(folder)) else read_manifest(path.parent)
+        if manifest is None:
             continue
-        manifest = read_manifest(path.parent)
-        assert manifest is not None
         require_shards(manifest, path.parent)
         if not manifest.complete:
             raise ValueError(Errors.E114.format(path=path.parent, n_docs=manifest.n_docs))
