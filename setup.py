@@ -58,6 +58,7 @@ setup(
                 "GroupBilinear": "models.parts:build_group_bilinear_v1",
                 "AxialAttention": "models.parts:build_axial_attention_v1",
                 "MentionLinker": "models.mention_linker:build_mention_linker_v1",
+                "SurfaceTok2Vec": "models.surface:build_surface_tok2vec_v1",
                 "TransformerModel": "models.transformer:build_transformer_model_v1",
                 "Tok2VecTransformer": "models.transformer:build_tok2vec_transformer_v1",
             }

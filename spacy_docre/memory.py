@@ -37,6 +37,17 @@ def give_back_memory() -> None:
         trim(0)
 
 
+def keep_few_kernels() -> None:
+    """Let oneDNN, which does matrix products in bfloat16 on CPU, keep the kernels of 128 shapes instead of 1,024.
+
+    Documents have many lengths, so that most kernels are used in one step, which has about 120, and never again. What
+    they hold keeps the memory of that step in pieces: with 1,024, training takes longer, and several hundred MB more
+    (benchmarks/kernels.py). It has to be said before the first product; a value of yours in the environment is left
+    alone.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+
+
 class MemoryLimit:
     """Gives memory back where the process has grown by more than what is to be kept, since it was last looked at."""
 

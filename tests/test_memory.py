@@ -1,5 +1,7 @@
 """Freed memory goes back to the system where a process has grown, and is kept where it has not."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -61,3 +63,19 @@ def test_the_size_of_this_process():
     block = bytearray(64 * MB)
     block[:: 1 << 10] = b"x" * len(block[:: 1 << 10])
     assert resident_bytes() - before > 32 * MB
+
+
+CODE = """
+import os, spacy
+spacy.blank("en").add_pipe("docre_relations")
+print(os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"])
+"""
+
+
+@pytest.mark.parametrize(("given", "taken"), [(None, "128"), ("1000", "1000")])
+def test_few_kernels_are_kept_unless_the_user_has_said_how_many(given, taken):
+    """A process of its own: what was said before the first product counts."""
+    environment = {k: v for k, v in os.environ.items() if k != "ONEDNN_PRIMITIVE_CACHE_CAPACITY"}
+    environment |= {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": given} if given else {}
+    done = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == taken

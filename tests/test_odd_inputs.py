@@ -12,7 +12,7 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
-from spacy_docre.cli.convert import convert_to_spacy
+from spacy_docre.cli.conversion import convert_to_spacy
 from spacy_docre.inference.apply import apply
 from spacy_docre.readers.shards import read_shard
 

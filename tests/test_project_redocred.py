@@ -68,3 +68,16 @@ def test_a_pipeline_from_raw_text(project, encoder):
     assert "Marie Curie was born in Warsaw" in (project / "metrics" / "wiki96" / "sample.txt").read_text(
         encoding="utf8"
     )
+
+
+@pytest.mark.slow
+def test_a_pipeline_from_raw_text_without_more_documents(project, encoder):
+    """`wiki96-alone` learns from Re-DocRED's documents only, and knows their facts only."""
+    (project / "metrics" / "wiki96" / "meta.json").unlink(missing_ok=True)
+    settings = ["--vars.wiki96_pretrain_steps", "2", "--vars.wiki96_steps", "60", "--vars.more_dir", "nothing"]
+    settings += ["--vars.encoder", str(encoder), "--vars.data_dir", str(FICTIONAL)]
+    done = run(project, "wiki96-alone", *settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "metrics" / "wiki96" / "meta.json").exists()
+    corpus = project / "corpus" / "redocred"
+    assert srsly.read_json(corpus / "all_facts.json") == srsly.read_json(corpus / "facts.json")

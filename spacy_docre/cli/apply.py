@@ -45,9 +45,9 @@ def apply_cli(
 
     import_code(code_path)
     setup_gpu(use_gpu)
-    options = {"text_key": text_key, "with_text": with_text, "batch_size": batch_size, "n_process": n_process}
+    options = {"with_text": with_text, "n_process": n_process, "overwrite": force_overwrite}
     try:
-        result = run(model, data_path, output_file, overwrite=force_overwrite, **options)
+        result = run(model, data_path, output_file, options, text_key=text_key, batch_size=batch_size)
     except (ValueError, OSError) as err:
         msg.fail("Nothing was written", str(err))
         sys.exit(1)
@@ -58,24 +58,29 @@ def apply_cli(
     msg.good(f"{result.n_docs} documents, {result.n_relations} relations: {output_file}")
 
 
-def run(model: str, data: Path, output: Path, **options: Any) -> "Applied":
-    """Load the pipeline and apply it, with a progress bar. Raises ValueError and OSError."""
+def run(model: str, data: Path, output: Path, checked: dict[str, Any], **options: Any) -> "Applied":
+    """Load the pipeline and apply it, with a progress bar. Raises ValueError and OSError.
+
+    checked: options that may be wrong, which is said before the pipeline is loaded.
+    """
     from spacy.util import load_model
     from tqdm import tqdm
 
-    from ..inference.apply import apply
+    from ..inference.apply import apply, check_options
     from ..readers.documents import count_inputs
     from .evaluate import require_relations
 
+    check_options(data, output, **checked)
     nlp = load_model(model)
     require_relations(nlp, model)
     earlier: list[int] = []  # what is told first: documents of a run that was killed
 
     def on_progress(n_docs: int) -> None:
         if not earlier and n_docs:
-            msg.info(f"Going on after {n_docs:,} documents of an earlier run")
+            with tqdm.external_write_mode(file=sys.stdout):  # the bar makes room
+                msg.info(f"Going on after {n_docs:,} documents of an earlier run")
         earlier.append(n_docs)
         bar.update(n_docs)
 
     with tqdm(total=count_inputs(data), unit=" docs", disable=None) as bar:
-        return apply(nlp, data, output, on_progress=on_progress, **options)
+        return apply(nlp, data, output, on_progress=on_progress, **checked, **options)

@@ -11,7 +11,7 @@ from wasabi import msg
 
 from ..errors import Errors
 from .app import MAX_COL, app
-from .convert import write_json_array
+from .conversion import write_json_array
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -205,6 +205,7 @@ def with_performance(
     card: fields that take the place of the pipeline's own; what was measured is added to its notes.
     """
     from spacy.util import get_model_meta, get_package_path, is_package
+    from thinc.api import Config
 
     path = get_package_path(model) if is_package(model) else Path(model)
     performance = {
@@ -215,11 +216,13 @@ def with_performance(
     meta = {**get_model_meta(path), "performance": performance}
     if card is not None:
         meta |= srsly.read_json(card)
-        meta["notes"] = "\n\n".join(x for x in (meta.get("notes", ""), measured(scores, data)) if x)
+        config = next(path.rglob("config.cfg"))  # an installed package has it a folder deeper
+        seed = Config().from_disk(config)["training"].get("seed")
+        meta["notes"] = "\n\n".join(x for x in (meta.get("notes", ""), measured(scores, data, seed)) if x)
     return meta
 
 
-def measured(scores: dict[str, Any], data: Path | None) -> str:
+def measured(scores: dict[str, Any], data: Path | None, seed: int | str | None) -> str:
     """The main figures in words, with the machine that the speed is of."""
     import platform
 
@@ -232,6 +235,8 @@ def measured(scores: dict[str, Any], data: Path | None) -> str:
         text += f"; from the text alone {strict:.1f} (strict) and {loose:.1f} (loose)"
         mentions, entities = 100 * scores["mention_f"], 100 * scores["conll_f"]
         text += f"; mentions F1 {mentions:.1f}, entities {entities:.1f} (mean of MUC, B³, CEAF-e)"
+    if seed is not None:
+        text += f"; trained once, with seed {seed}"
     return f"{text}. {speed:,.0f} words per second ({platform.machine()}, {os.cpu_count()} cores)."
 
 

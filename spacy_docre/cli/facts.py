@@ -10,7 +10,7 @@ from wasabi import msg
 from ..errors import Errors
 from ..readers.shards import find_shards, read_shard, whole_or_nothing
 from .app import app
-from .convert import write_json_array
+from .conversion import write_json_array
 
 
 @app.command("facts")

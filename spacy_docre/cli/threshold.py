@@ -26,7 +26,7 @@ def threshold_cli(
         ..., help="Folder for the pipeline with these thresholds and scores", file_okay=False
     ),
     precision: float | None = typer.Option(
-        None, "--precision", "-p", min=0.0, max=1.0, help="The lowest threshold with this precision; not: best F1"
+        None, "--precision", min=0.0, max=1.0, help="The lowest threshold with this precision; not: best F1"
     ),
     per_label: bool = typer.Option(False, "--per-label/--one-for-all", help="A threshold for each label, or one"),
     shrinkage: float = typer.Option(

@@ -39,7 +39,7 @@ class Errors(metaclass=Messages):
     E023 = "{path} already exists and is not empty. Choose another output, delete it first, or pass --overwrite."
     E024 = "No such file: {path}."
     E025 = (
-        "Can't tell what to convert from {source} to {target}. Expected DocRED JSON (.json) to .spacy or a "
+        "Can't tell what to convert from {source} to {target}. Expected DocRED JSON (.json) or .jsonl to .spacy or a "
         "folder, or .spacy (a file or a folder) to .json."
     )
     E026 = "the label {label!r} is not among the names given with --labels; add it there, or leave --labels out"
@@ -247,7 +247,7 @@ class Errors(metaclass=Messages):
     )
     E140 = (
         "{options} has no effect for {target}. Labels, their status and spaces are set on the way from .json to "
-        ".spacy, predictions written on the way back. Leave it out."
+        ".spacy (from .jsonl labels, status and language), predictions written on the way back. Leave it out."
     )
     E139 = "--card says what goes into the meta.json that --meta writes: name that file with --meta too."
     E130 = (

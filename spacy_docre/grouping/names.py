@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from spacy.tokens import Doc, Span
 
 from ..annotations import NOT_LINKED
 from .base import EntityGrouper
-from .words import KIND_OF_TYPE, OTHER, PERSON, NameWords, words_of
+from .words import KIND_OF_TYPE, OTHER, PERSON, QUANTITY, NameWords, words_of
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,20 @@ def same_key(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
     for i, key in enumerate(keys):
         if key is not None and first.setdefault(key, i) != i:
             yield first[key], i
+
+
+def types_by_name(mentions: Sequence[Span], language: str) -> list[str]:
+    """The type of each mention: the one that most mentions of its name have, or of those the first. A `ner` looks at
+    each mention alone; in one document a name rarely stands for two things (Gale et al. 1992, "One sense per
+    discourse"). Times and numbers keep their own.
+    """
+    words = words_of(language)
+    names = [None if kind_of(m) == QUANTITY else normalised(m.text, words) for m in mentions]
+    types: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, mention in zip(names, mentions):
+        if name:
+            types[name][mention.label_] += 1
+    return [types[name].most_common(1)[0][0] if name else m.label_ for name, m in zip(names, mentions)]
 
 
 def kind_of(mention: Span) -> str:

@@ -69,13 +69,8 @@ def apply(
     parts are left of a run with another pipeline, data or settings, unless told to overwrite; FileExistsError if the
     output is there.
     """
-    if n_process == 0 or n_process < -1:
-        raise ValueError(Errors.E081.format(name="n_process", expected=">= 1, or -1 for all cores", value=n_process))
+    check_options(data, output, with_text=with_text, n_process=n_process, overwrite=overwrite)
     suffix = suffix_of_parts(output)
-    if suffix == ".spacy" and not with_text:
-        raise ValueError(Errors.E036.format(path=output))
-    check_target(output, overwrite=overwrite, replaces=patterns(output))
-    require_apart(data, output)
     folder = output.parent / f".{output.name}.parts"
     settings = describe(nlp, data, text_key=text_key, with_text=with_text, suffix=suffix)
     manifest = find_earlier(folder, settings, overwrite=overwrite)
@@ -99,6 +94,16 @@ def apply(
             with suppress(OSError):
                 parent.rmdir()
         raise
+
+
+def check_options(data: Path, output: Path, *, with_text: bool, n_process: int, overwrite: bool) -> None:
+    """Raise what `apply` raises for options alone: before a pipeline is loaded, which takes longer."""
+    if n_process == 0 or n_process < -1:
+        raise ValueError(Errors.E081.format(name="n_process", expected=">= 1, or -1 for all cores", value=n_process))
+    if suffix_of_parts(output) == ".spacy" and not with_text:
+        raise ValueError(Errors.E036.format(path=output))
+    check_target(output, overwrite=overwrite, replaces=patterns(output))
+    require_apart(data, output)
 
 
 def process(

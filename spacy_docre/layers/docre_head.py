@@ -1,6 +1,6 @@
 """The head: token vectors and entity positions in, logits for every pair of entities out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -101,6 +101,8 @@ class DocREHead(nn.Module):
         """
         if not grids:
             return tokens.new_zeros((0, 1 + self.n_labels)) + 0 * tokens.sum()
+        shape = (n_pairs, 1 + self.n_labels)
+        whole = None if torch.is_grad_enabled() else tokens.new_empty(shape, dtype=torch.float32)
         with autocast(self.precision, tokens.device):
             # Features are kept for the backward pass only if there are few.
             recompute = self.training and n_pairs > self.max_pair_batch
@@ -108,13 +110,18 @@ class DocREHead(nn.Module):
             for i, grid in enumerate(grids):
                 padded = pad_tokens(tokens, grid)
                 entities, attention = self.read_entities(padded, grid)
-                parts.append(self.grid_logits(padded, entities, attention, grid, recompute))
+                for rows, logits in self.grid_logits(padded, entities, attention, grid, recompute):
+                    if whole is None:
+                        parts.append(logits)
+                    else:
+                        whole[grid.pair_row[rows]] = logits
                 if evidence is not None:
                     losses.append(evidence_loss(attention, evidence[i]))
+        if whole is None:
+            rows_of_parts = torch.cat([grid.pair_row for grid in grids])
             logits = torch.cat(parts)
-        rows = torch.cat([grid.pair_row for grid in grids])
-        logits = logits.new_empty((n_pairs, 1 + self.n_labels)).index_copy(0, rows, logits)
-        return logits if evidence is None else (logits, torch.stack(losses).sum())
+            whole = logits.new_empty(shape).index_copy(0, rows_of_parts, logits)
+        return whole if evidence is None else (whole, torch.stack(losses).sum())
 
     def attention_of(self, tokens: Tensor, grid: GridTensors) -> Tensor:
         """tokens (n_tokens, token_width) -> attention of entities (n_docs, n_heads, n_entities, n_tokens)"""
@@ -123,17 +130,19 @@ class DocREHead(nn.Module):
 
     def grid_logits(
         self, padded: Tensor, entities: Tensor, attention: Tensor, grid: GridTensors, recompute: bool = False
-    ) -> Tensor:
-        """padded (n_docs, n_tokens, token_width), and what was read from it -> logits (n_pairs, 1 + n_labels)"""
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """padded (n_docs, n_tokens, token_width), and what was read from it -> logits (n_rows, 1 + n_labels) of some
+        pairs of the grid after others, and which pairs they are: of many pairs, they exist only once"""
         features = self.pair_features(padded, entities, attention, grid, recompute)
         n_entities = grid.entity_mask.shape[1]
         if self.axial is not None and n_entities <= self.max_entities_for_axial:
             features = self.axial(features, grid.entity_mask)
-        rows = range(0, max(1, len(grid.pair_doc)), self.max_pair_batch)
-        logits = torch.cat([self.classify(features, grid, slice(i, i + self.max_pair_batch)) for i in rows])
-        if not self.learned_threshold:
-            logits = torch.cat([logits.new_zeros((len(logits), 1)), logits], dim=1)
-        return logits
+        for i in range(0, max(1, len(grid.pair_doc)), self.max_pair_batch):
+            rows = slice(i, i + self.max_pair_batch)
+            logits = self.classify(features, grid, rows)
+            if not self.learned_threshold:
+                logits = torch.cat([logits.new_zeros((len(logits), 1)), logits], dim=1)
+            yield rows, logits
 
     def classify(self, features: Tensor, grid: GridTensors, rows: slice) -> Tensor:
         """Logits of some pairs of the grid (n_rows, n_labels + learned_threshold)"""

@@ -19,6 +19,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     },
     "spans_key": None,
     "type_map": {},
+    "one_type_per_name": True,
     "overwrite": False,
     "predicted_share": 0.0,
     "ramp_steps": 1000,
@@ -46,6 +47,7 @@ def make_docre_entities(
     ],  # EntityGrouper; before they are resolved, confection shows their blocks to the type check
     spans_key: str | None,
     type_map: dict[str, str | None],
+    one_type_per_name: bool,
     overwrite: bool,
     predicted_share: float,
     ramp_steps: int,
@@ -57,6 +59,7 @@ def make_docre_entities(
     groupers: who says which mentions are the same, by name; the first is believed first, null leaves one out.
     spans_key: span group with the mentions, doc.spans[spans_key]; None takes doc.ents.
     type_map: mention type to entity type, for a relation model that knows others; null leaves mentions out.
+    one_type_per_name: whether all mentions of a name get the type that most of them have, times and numbers excepted.
     overwrite: whether entities that a document has already are replaced.
     predicted_share: in training, the share of documents whose annotated entities are replaced by found ones; it grows
         from 0 within the first `ramp_steps` updates. The encoder, the component that finds mentions and this one must
@@ -69,6 +72,7 @@ def make_docre_entities(
         groupers=groupers,
         spans_key=spans_key,
         type_map=type_map,
+        one_type_per_name=one_type_per_name,
         overwrite=overwrite,
         predicted_share=predicted_share,
         ramp_steps=ramp_steps,

@@ -29,7 +29,7 @@ from ..features.schema import Schema
 from ..features.targets import MixedTargets
 from ..losses import MarginLoss
 from ..losses.distillation import Objective
-from ..memory import MemoryLimit, keep_memory
+from ..memory import MemoryLimit, keep_few_kernels, keep_memory
 from ..models.listening import waits_for_encoder
 from ..training.gradient import loss_and_gradient
 from ..types import PairLogits
@@ -132,10 +132,12 @@ class DocRERelations(Distillable):
         self.rdrop_alpha = rdrop_alpha
         self.evidence_weight = evidence_weight
         self.schema = schema
+        self.memory = MemoryLimit()
         self.cfg: dict[str, Any] = {"labels": []}
         install_extensions(relations_attr)
         single_thread_in_workers()
         keep_memory()
+        keep_few_kernels()
 
     @property
     def counts(self) -> Counter[str]:
@@ -197,13 +199,12 @@ class DocRERelations(Distillable):
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Process a stream of documents, in batches of similar size and bounded cost."""
         error_handler = self.get_error_handler()
-        memory = MemoryLimit()
         for docs in minibatch(stream, batch_size):
             docs = list(docs)
             try:
                 for batch in batch_by_cost(docs, MAX_CELLS):
                     self.set_annotations(batch, self.predict(batch))
-                memory.check()
+                self.memory.check()
                 yield from docs
             except Exception as err:
                 error_handler(self.name, self, docs, err)

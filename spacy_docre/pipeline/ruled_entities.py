@@ -13,6 +13,7 @@ from spacy.training import Example
 from ..annotations import MENTIONS_KEY, has_mentions, install_extensions, set_entities
 from ..errors import Errors, Warnings
 from ..grouping import EntityGrouper, group_mentions
+from ..grouping.names import types_by_name
 
 FINDERS = (  # factories of what finds mentions, and of what these listen to
     *("transformer", "curated_transformer", "tok2vec"),
@@ -28,6 +29,7 @@ class DocREEntities(Pipe):
         groupers: Mapping[str, EntityGrouper | None],
         spans_key: str | None = None,
         type_map: Mapping[str, str | None] = {},
+        one_type_per_name: bool = True,
         overwrite: bool = False,
         predicted_share: float = 0.0,
         ramp_steps: int = 1000,
@@ -39,6 +41,7 @@ class DocREEntities(Pipe):
         self.groupers = {name: grouper for name, grouper in groupers.items() if grouper is not None}
         self.spans_key = spans_key
         self.type_map = dict(type_map)
+        self.one_type_per_name = one_type_per_name
         self.overwrite = overwrite
         self.predicted_share = predicted_share
         self.ramp_steps = ramp_steps
@@ -101,4 +104,8 @@ class DocREEntities(Pipe):
             keys = ", ".join(sorted(doc.spans)) or "none"
             raise ValueError(Errors.E131.format(name=self.name, key=self.spans_key, found=keys))
         types = [(m, self.type_map.get(m.label_, m.label_)) for m in found]
-        return [Span(doc, m.start, m.end, label=type_, kb_id=m.kb_id_) for m, type_ in types if type_ is not None]
+        mentions = [Span(doc, m.start, m.end, label=type_, kb_id=m.kb_id_) for m, type_ in types if type_ is not None]
+        if self.one_type_per_name:
+            for mention, type_ in zip(mentions, types_by_name(mentions, doc.lang_)):
+                mention.label_ = type_
+        return mentions

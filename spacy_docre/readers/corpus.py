@@ -83,6 +83,7 @@ class Corpus:
         self.seed = seed
         self.limit = limit
         self.epoch = 0
+        self.checked = False
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Yield one Example per non-empty document. Raises ValueError if there is none."""
@@ -106,7 +107,9 @@ class Corpus:
             raise ValueError(Errors.E021.format(path=self.path))
 
     def _docs(self, nlp: Language) -> Iterator[Doc]:
-        require_finished(self.path)
+        if not self.checked:
+            require_finished(self.path)  # reads all files for their checksums
+            self.checked = True
         shards = find_shards(self.path)
         if self.shuffle:
             random.Random(f"shards {self.seed} {self.epoch}").shuffle(shards)

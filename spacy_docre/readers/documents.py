@@ -98,11 +98,16 @@ def read_json(path: Path, nlp: Language) -> Iterator[Input]:
 
 
 def read_jsonl(path: Path, nlp: Language, text_key: str) -> Iterator[Input]:
+    for place, title, line in lines_of(path):
+        yield checked(place, doc_of_line, nlp, line, title, text_key)
+
+
+def lines_of(path: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Lines that are not blank: the place of each, a title for a document that has none, and the line."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                place, title = f"{printable(str(path))}, line {number}", f"{printable(path.name)}:{number}"
-                yield checked(place, doc_of_line, nlp, line.strip(), title, text_key)
+                yield f"{printable(str(path))}, line {number}", f"{printable(path.name)}:{number}", line.strip()
 
 
 def checked(place: str, make: Callable[..., Doc], *args: Any) -> Input:
@@ -118,6 +123,11 @@ def doc_of_text(nlp: Language, content: bytes, title: str) -> Doc:
 
 def doc_of_line(nlp: Language, line: bytes, title: str, text_key: str) -> Doc:
     """Raises ValueError for what is no object, has no text, or has entities that don't fit it."""
+    return doc_of_record(nlp, record_of_line(line, text_key), title, text_key)
+
+
+def record_of_line(line: bytes, text_key: str) -> Mapping[str, Any]:
+    """An object with a text. Raises ValueError for anything else."""
     text = decode(line)
     try:
         record = json.loads(text)
@@ -130,6 +140,11 @@ def doc_of_line(nlp: Language, line: bytes, title: str, text_key: str) -> Doc:
         if text_key in record:
             found = printable(json.dumps(record[text_key])[:40])
         raise ValueError(f"no text: {text_key!r} must be a string, found {found} (choose another with --text-key)")
+    return record
+
+
+def doc_of_record(nlp: Language, record: Mapping[str, Any], title: str, text_key: str) -> Doc:
+    """title: if the record has none."""
     named = record.get("title")
     doc = make_doc(nlp, record[text_key], title=printable(named) if isinstance(named, str) and named else title)
     if record.get("entities") is not None:

@@ -149,6 +149,12 @@ def test_what_is_refused_is_said_and_nothing_changes(model, data, tmp_path, args
     assert tree(tmp_path) == before
 
 
+def test_an_output_that_is_there_is_said_before_the_pipeline_is_loaded(data, tmp_path):
+    (tmp_path / "there.jsonl").write_text("mine")
+    code, text = run("apply", tmp_path / "no pipeline", data, tmp_path / "there.jsonl")
+    assert (code, "docre-E023" in text) == (1, True)
+
+
 @pytest.mark.parametrize(("output", "error"), [("full", "docre-E028"), ("full.jsonl", "docre-E032")])
 def test_a_foreign_folder_is_refused_before_anything_is_done(model, data, tmp_path, output, error):
     (tmp_path / output).mkdir()

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from spacy_docre import get_label_status, get_relations
 from spacy_docre.annotations import get_title, set_relations
 from spacy_docre.cli import app
-from spacy_docre.cli.convert import convert_to_json, convert_to_spacy
+from spacy_docre.cli.conversion import convert_to_json, convert_to_spacy
 from spacy_docre.readers.json_stream import CorpusError
 from spacy_docre.readers.shards import find_shards, read_shard, write_shard
 from tests.conftest import make_doc

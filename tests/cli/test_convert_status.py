@@ -5,7 +5,7 @@ import srsly
 from spacy.vocab import Vocab
 
 from spacy_docre.annotations import get_label_status
-from spacy_docre.cli.convert import convert_to_spacy
+from spacy_docre.cli.conversion import convert_to_spacy
 from spacy_docre.readers.shards import read_shard
 
 DOCUMENT = {

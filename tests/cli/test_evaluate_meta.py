@@ -63,6 +63,18 @@ def test_a_card_without_a_meta_json_to_go_into(data, tmp_path):
     assert "docre-E139" in text
 
 
+def test_a_card_says_what_was_measured_and_with_which_seed(data, tmp_path):
+    srsly.write_json(tmp_path / "card.json", {"license": "MIT", "notes": "Of our own."})
+    args = ("--card", tmp_path / "card.json", "--meta", tmp_path / "meta.json")
+    assert run("evaluate", TINY, data, *args)[0] == 0
+    meta = srsly.read_json(tmp_path / "meta.json")
+    assert meta["license"] == "MIT"
+    own, measured = meta["notes"].split("\n\n")
+    assert own == "Of our own."
+    assert measured.startswith("On 1 documents (dev.spacy, 2 relations): F1 80.0 with the data's entities; ")
+    assert "trained once, with seed 0." in measured
+
+
 def test_speed_and_figures_that_nobody_measured_stay_out(meta):
     """Without --facts there is no Ign F1; the speed is this machine's."""
     performance = srsly.read_json(meta)["performance"]

@@ -1,0 +1,56 @@
+"""From raw text to relations: what a pipeline of `project.yml`'s wiki96 finds, and how long making it takes.
+
+    python benchmarks/wiki96.py ../shared/data/redocred --more ../shared/data/docred_incomplete
+
+Runs the workflow in this clone, where a killed one goes on, and writes its scores with the machine and the minutes.
+Without --more it is `wiki96-alone`: Re-DocRED's documents only.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from common import RESULTS, ROOT, machine, spacy, write_result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder with train.json and dev.json, in Re-DocRED's format")
+    parser.add_argument("--more", type=Path, help="folder with documents.json (incomplete labels) and unlabelled.json")
+    parser.add_argument("--vars", nargs="*", default=[], help="others of project.yml, as wiki96_steps=2000")
+    parser.add_argument("--name", default="wiki96", help="of the file in benchmarks/results")
+    args = parser.parse_args()
+    options = {"data_dir": args.data.resolve(), **dict(x.split("=", 1) for x in args.vars)}
+    if args.more:
+        options["more_dir"] = args.more.resolve()
+    flags = [x for name, value in options.items() for x in (f"--vars.{name}", value)]
+    start = time.perf_counter()
+    spacy("project", "run", "wiki96" if args.more else "wiki96-alone", ROOT, *flags)
+    minutes = (time.perf_counter() - start) / 60
+    path = RESULTS / f"{args.name}.json"
+    write_result(path, result(args, dict(options), minutes))
+    print(f"{minutes:.0f} minutes; {path}")
+
+
+def result(args: argparse.Namespace, options: dict[str, Any], minutes: float) -> dict[str, Any]:
+    given = {name: value for name, value in options.items() if not name.endswith("_dir")}
+    seed = given.pop("seed", 0)
+    metrics = ROOT / "metrics" / "wiki96"
+    scores, thresholds = (
+        json.loads((metrics / f"{name}.json").read_text(encoding="utf8")) for name in ("scores", "thresholds")
+    )
+    del thresholds["labels"]  # one for all
+    return {
+        "what": "scores of one pipeline from text to relations, on the documents that its threshold was chosen on",
+        "settings": {"workflow": "wiki96" if args.more else "wiki96-alone", "seed": seed, "vars": given},
+        "minutes": round(minutes),
+        "machine": machine(),
+        "scores": scores,
+        "thresholds": thresholds,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""JSONL with entities and relations, as `apply` writes it, to annotated Docs: to correct by hand, and to learn from."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import filter_spans
+
+from ..annotations import MENTIONS_KEY, set_relations
+from ..errors import Errors
+from .docred_schema import FieldError
+from .documents import doc_of_record, lines_of, record_of_line
+from .json_stream import CorpusError
+
+
+def read_annotated(
+    path: Path,
+    nlp: Language,
+    *,
+    status: str,
+    names: Mapping[str, str] | None = None,
+    on_invalid: Callable[[CorpusError], None] | None = None,
+) -> Iterator[Doc]:
+    """The documents of a file whose lines are objects as `relations_to_json` makes them, with "title" if wanted.
+
+    Places are read by characters. "relations" may be empty, but must be there; their "score" may be left out.
+    nlp: makes the tokens, and sentences if it has a component that does; names: label -> readable label.
+
+    Raises CorpusError with the line of a document that is not like that, or gives it to `on_invalid` and goes on.
+    """
+    for place, title, line in lines_of(path):
+        try:
+            doc = make_annotated(nlp, record_of_line(line, "text"), title, status, names)
+        except ValueError as err:
+            error = CorpusError(place, str(err))
+            if on_invalid is None:
+                raise error from err
+            on_invalid(error)
+        else:
+            yield doc
+
+
+def make_annotated(
+    nlp: Language, record: Mapping[str, Any], title: str, status: str, names: Mapping[str, str] | None
+) -> Doc:
+    """Raises ValueError for what is missing or does not fit together."""
+    relations = record.get("relations")
+    if not isinstance(relations, list) or not isinstance(record.get("entities"), list):
+        raise ValueError("'entities' and 'relations' must be lists (empty where there are none)")
+    ids = [entity.get("id") for entity in record["entities"] if isinstance(entity, Mapping)]
+    if any(x is not None for x in ids) and (len(set(map(repr, ids))) < len(ids) or not all(map(is_name, ids))):
+        raise ValueError("the 'id' of each entity must be a text, and no other's (or leave all out: '0', '1', …)")
+    doc = doc_of_record(nlp, record, title, "text")
+    doc.ents = filter_spans(doc.spans[MENTIONS_KEY])
+    for _, component in nlp.pipeline:
+        doc = component(doc)
+    rows = [relation_of(doc, relation, f"relations[{i}]", names) for i, relation in enumerate(relations)]
+    set_relations(doc, rows, status=status)
+    return doc
+
+
+def is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def relation_of(doc: Doc, relation: Any, field: str, names: Mapping[str, str] | None) -> dict[str, Any]:
+    if not isinstance(relation, Mapping) or not {"head", "label", "tail"} <= relation.keys():
+        raise FieldError(field, "expected an object with 'head', 'label' and 'tail'")
+    label = relation["label"]
+    if names is not None and label not in names.values():
+        if label not in names:
+            raise FieldError(f"{field}.label", Errors.E026.format(label=label))
+        label = names[label]
+    evidence = relation.get("evidence") or []
+    if not isinstance(evidence, list):
+        raise FieldError(f"{field}.evidence", "expected a list")
+    places = [evidence_of(doc, span, f"{field}.evidence[{i}]") for i, span in enumerate(evidence)]
+    return {**relation, "label": label, "score": relation.get("score", 1.0), "evidence": places}
+
+
+def evidence_of(doc: Doc, span: Any, field: str) -> tuple[int, int]:
+    """By characters, widened to whole tokens."""
+    start, end = (span.get("start_char"), span.get("end_char")) if isinstance(span, Mapping) else (None, None)
+    found = None
+    if type(start) is int and type(end) is int and 0 <= start < end <= len(doc.text):
+        found = doc.char_span(start, end, alignment_mode="expand")
+    if found is None or not len(found):
+        problem = f"expected 'start_char' and 'end_char' within the text's {len(doc.text)} characters"
+        raise FieldError(field, problem)
+    return found.start, found.end

@@ -1,0 +1,67 @@
+"""A name has one type in a document, whatever a `ner` says of each of its mentions."""
+
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+
+from .test_docre_entities import entities
+
+WORDS = "Metallica played . The Metallica tour was Metallica 's 11 th since 11 years , and Red met Red".split()
+
+
+def doc_of(nlp, *ents: tuple[int, int, str]) -> Doc:
+    doc = Doc(nlp.vocab, words=WORDS)
+    doc.ents = [Span(doc, start, end, label) for start, end, label in ents]
+    return doc
+
+
+def found(*ents: tuple[int, int, str], **settings) -> list[tuple[list[str], str]]:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("docre_entities", config=settings)
+    doc = nlp(doc_of(nlp, *ents))
+    return list(zip(entities(doc), [entity.label for entity in doc._.docre_entities]))
+
+
+def types(*ents: tuple[int, int, str], **settings) -> list[str]:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("docre_entities", config=settings)
+    doc = nlp(doc_of(nlp, *ents))
+    return [m.label_ for m in sorted(doc.spans["docre_mentions"])]
+
+
+BAND = (0, 1, "ORG"), (3, 5, "MISC"), (7, 8, "ORG")
+
+
+def test_most_mentions_decide():
+    assert found(*BAND) == [(["Metallica", "The Metallica", "Metallica"], "ORG")]
+    assert types(*BAND) == ["ORG"] * 3
+
+
+def test_without_it_each_mention_keeps_its_type():
+    separate = [(["Metallica", "Metallica"], "ORG"), (["The Metallica"], "MISC")]
+    assert found(*BAND, one_type_per_name=False) == separate
+
+
+@pytest.mark.parametrize("first", ["PER", "MISC"])
+def test_of_as_many_the_first_decides(first):
+    second = {"PER": "MISC", "MISC": "PER"}[first]
+    assert types((16, 17, first), (18, 19, second)) == [first, first]
+
+
+def test_quantities_keep_their_own():
+    """Eleven of anything, and the eleventh, are not the same."""
+    assert types((9, 10, "ORDINAL"), (12, 13, "CARDINAL")) == ["ORDINAL", "CARDINAL"]
+
+
+def test_ents_keep_their_types():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("docre_entities")
+    doc = nlp(doc_of(nlp, *BAND))
+    assert [e.label_ for e in doc.ents] == ["ORG", "MISC", "ORG"]
+
+
+def test_types_are_counted_after_they_were_mapped():
+    """Two kinds of place against one organisation."""
+    ents = (0, 1, "ORG"), (3, 5, "FAC"), (7, 8, "GPE")
+    assert types(*ents, type_map={"FAC": "LOC", "GPE": "LOC"}) == ["LOC"] * 3
+    assert types(*ents) == ["ORG"] * 3
