@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
@@ -83,6 +84,14 @@ def in_process(script: str, case: dict[str, Any], **options: Any) -> dict[str, A
     command += [x for name, value in given.items() for x in (f"--{name.replace('_', '-')}", str(value))]
     done = subprocess.run(command, check=True, cwd=ROOT / "benchmarks", stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_workflow(name: str, options: dict[str, Any]) -> float:
+    """Run a workflow of project.yml in this clone; the minutes that it took. options: of its variables."""
+    flags = [x for variable, value in options.items() for x in (f"--vars.{variable}", value)]
+    start = time.perf_counter()
+    spacy("project", "run", name, ROOT, *flags)
+    return (time.perf_counter() - start) / 60
 
 
 def spacy(*args: Any) -> None:

@@ -8,11 +8,10 @@ Without --more it is `wiki96-alone`: Re-DocRED's documents only.
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
-from common import RESULTS, ROOT, machine, spacy, write_result
+from common import RESULTS, ROOT, machine, run_workflow, write_result
 
 
 def main() -> None:
@@ -25,10 +24,7 @@ def main() -> None:
     options = {"data_dir": args.data.resolve(), **dict(x.split("=", 1) for x in args.vars)}
     if args.more:
         options["more_dir"] = args.more.resolve()
-    flags = [x for name, value in options.items() for x in (f"--vars.{name}", value)]
-    start = time.perf_counter()
-    spacy("project", "run", "wiki96" if args.more else "wiki96-alone", ROOT, *flags)
-    minutes = (time.perf_counter() - start) / 60
+    minutes = run_workflow("wiki96" if args.more else "wiki96-alone", options)
     path = RESULTS / f"{args.name}.json"
     write_result(path, result(args, dict(options), minutes))
     print(f"{minutes:.0f} minutes; {path}")

@@ -8,7 +8,7 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from spacy_docre import install_extensions, set_entities, set_relations
-from spacy_docre.features import evidence
+from spacy_docre.errors import once
 
 WORDS = (
     "ada lovelace was born in london . she worked with charles babbage on the analytical engine grace hopper new york "
@@ -23,7 +23,7 @@ def _extensions():
 
 @pytest.fixture(autouse=True)
 def _each_test_warns_anew(monkeypatch):
-    monkeypatch.setattr(evidence, "_warned", set())
+    monkeypatch.setattr(once, "_given", set())
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,12 @@
 """`doc._.relations`, `doc._.docre_entities`, `doc._.docre_labels`: installed on demand, never on import."""
 
-import warnings
-
 from spacy.tokens import Doc
 
-from ..errors import Warnings
+from ..errors import Warnings, warn_once
 from .entities import get_entities, set_entities
 from .relations import get_label_status, get_relations, set_label_status, set_relations
 
 DEFAULT_ATTR = "relations"
-_warned: set[str] = set()
 
 
 def install_extensions(relations_attr: str | None = DEFAULT_ATTR) -> bool:
@@ -27,7 +24,6 @@ def _install(attr, getter, setter) -> bool:
     if not Doc.has_extension(attr):
         Doc.set_extension(attr, getter=getter, setter=setter)
     ours = Doc.get_extension(attr)[2] is getter
-    if not ours and attr not in _warned:
-        _warned.add(attr)
-        warnings.warn(Warnings.W001.format(attr=attr), stacklevel=3)
+    if not ours:
+        warn_once(Warnings.W001.format(attr=attr), stacklevel=3)
     return ours

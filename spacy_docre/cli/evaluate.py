@@ -10,6 +10,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
+from ..factories import made_by
 from .app import MAX_COL, app
 from .conversion import write_json_array
 
@@ -181,7 +182,7 @@ def predict(nlp: "Language", data: Path, *, gold_entities: bool, check: bool) ->
 
 def require_relations(nlp: "Language", model: str) -> None:
     """Raise ValueError if the pipeline finds no relations."""
-    if all(nlp.get_pipe_meta(name).factory != "docre_relations" for name in nlp.pipe_names):
+    if not made_by(nlp, "docre_relations"):
         raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(nlp.pipe_names) or "empty"))
 
 
@@ -189,7 +190,7 @@ def require_known_labels(nlp: "Language", examples: list["Example"], data: Path)
     """Raise ValueError if the data has relations, and the pipeline knows none of their labels."""
     from ..annotations import get_relations
 
-    components = [nlp.get_pipe(name) for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "docre_relations"]
+    components = [nlp.get_pipe(name) for name in made_by(nlp, "docre_relations")]
     known = {label for component in components for label in component.labels}  # type: ignore[attr-defined]
     given = {relation.label_ for eg in examples for relation in get_relations(eg.reference)}
     if given and not given & known:

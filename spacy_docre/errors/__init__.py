@@ -1,6 +1,7 @@
 """Every error and warning of the package: a code, what was found, what to do."""
 
+from .once import warn_once
 from .raised import Errors
 from .warned import Warnings
 
-__all__ = ["Errors", "Warnings"]
+__all__ = ["Errors", "Warnings", "warn_once"]

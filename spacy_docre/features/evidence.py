@@ -5,7 +5,6 @@ For the gold facts of our 100 dev documents of Re-DocRED (benchmarks/evidence.py
 against the annotators' evidence, attention that was not taught 0.75, both together where it was 0.85.
 """
 
-import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -15,11 +14,10 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..annotations import Entity
-from ..errors import Warnings
+from ..errors import Warnings, warn_once
 from ..types import TokenRange
 
 WINDOW = 32  # tokens that stand for a sentence, where a document has none
-_warned: set[str] = set()
 
 BEYOND_RULE, WITHIN_RULE = 0.3, 0.1  # least share of attention, of other sentences, and of those that the rule names
 
@@ -74,11 +72,8 @@ def choose_sentences(head: Sequence[int], tail: Sequence[int]) -> list[int]:
 
 
 def sentence_starts(doc: Doc) -> list[int]:
-    """The first tokens of the document's sentences, or of windows, with one warning in a process (Python would show it
-    again each time that spaCy has changed a filter of warnings)."""
+    """The first tokens of the document's sentences, or of windows, with one warning in a process."""
     if doc.has_annotation("SENT_START"):
         return [0, *(token.i for token in doc[1:] if token.is_sent_start)]
-    if "W009" not in _warned:
-        _warned.add("W009")
-        warnings.warn(Warnings.W009.format(window=WINDOW), stacklevel=2)
+    warn_once(Warnings.W009.format(window=WINDOW), stacklevel=2)
     return list(range(0, max(1, len(doc)), WINDOW))

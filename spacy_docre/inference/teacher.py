@@ -10,6 +10,7 @@ from spacy.util import load_model
 
 from ..annotations import UNCALIBRATED, entities_or_ents
 from ..errors import Errors
+from ..factories import made_by
 from ..pipeline.batching import MAX_CELLS, batch_by_cost
 from ..pipeline.docre_relations import DocRERelations
 from ..readers.manifest import folder_sha256
@@ -29,8 +30,7 @@ class Teacher:
             raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(self.nlp.pipe_names) or "empty"))
         self.component: DocRERelations = self.nlp.get_pipe(found[0])  # type: ignore[assignment]
         names = self.nlp.pipe_names
-        grouping = [name for name in names if self.nlp.get_pipe_meta(name).factory == "docre_entities"]
-        self.unused = [*grouping, *names[names.index(found[0]) :]]
+        self.unused = [*made_by(self.nlp, "docre_entities"), *names[names.index(found[0]) :]]
         self.labels = self.component.labels
         self.calibration = UNCALIBRATED
         self.name = "/".join(Path(model).resolve().parts[-2:]) if Path(model).exists() else model

@@ -12,6 +12,7 @@ from spacy.training import Example
 
 from ..annotations import MENTIONS_KEY, has_mentions, install_extensions, set_entities
 from ..errors import Errors, Warnings
+from ..factories import made_by
 from ..grouping import EntityGrouper, group_mentions
 from ..grouping.names import types_by_name
 
@@ -70,7 +71,7 @@ class DocREEntities(Pipe):
         if nlp is None or not self.predicted_share or self.name not in nlp.pipe_names:
             return
         until = nlp.pipe_names[: nlp.pipe_names.index(self.name) + 1]
-        needed = [x for x in until if nlp.get_pipe_meta(x).factory in (*FINDERS, "docre_entities")]
+        needed = [x for x in made_by(nlp, *FINDERS, "docre_entities") if x in until]
         missing = [x for x in needed if x not in training.get("annotating_components", ())]
         if missing:
             warnings.warn(Warnings.W015.format(name=self.name, missing=", ".join(missing), needed=needed), stacklevel=2)

@@ -11,6 +11,8 @@ from spacy.language import Language
 from tqdm import tqdm
 from wasabi import Printer
 
+from ..factories import made_by
+
 COLUMNS = ("epoch", "step", "loss", "words/s", "left")  # and the scores in between
 WIDTHS = (5, 7, 8, 8, 8)
 ENCODERS = ("transformer", "curated_transformer", "tok2vec")
@@ -38,11 +40,9 @@ class ConsoleLogger:
         self.progress_bar = progress_bar
         self.max_steps = nlp.config["training"]["max_steps"]
         self.eval_frequency = nlp.config["training"]["eval_frequency"]
-        factories = {name: nlp.get_pipe_meta(name).factory for name in nlp.pipe_names}
-        ours = [name for name, factory in factories.items() if factory == "docre_relations"]
-        # what encoders report is the size of their gradient
-        self.with_loss = ours or [name for name, factory in factories.items() if factory not in ENCODERS]
-        self.scores = {**SCORES, **({"NER": "ents_f"} if "ner" in factories.values() else {})}
+        encoders = made_by(nlp, *ENCODERS)  # what they report is the size of their gradient
+        self.with_loss = made_by(nlp, "docre_relations") or [x for x in nlp.pipe_names if x not in encoders]
+        self.scores = {**SCORES, **({"NER": "ents_f"} if made_by(nlp, "ner") else {})}
         self.printer = Printer(no_print=True)
         self.bar: tqdm | None = None
         self.file: IO | None = None
