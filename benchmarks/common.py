@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import srsly
+
 from spacy_docre.models import encoders
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,12 +88,18 @@ def in_process(script: str, case: dict[str, Any], **options: Any) -> dict[str, A
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_workflow(name: str, options: dict[str, Any]) -> float:
-    """Run a workflow of project.yml in this clone; the minutes that it took. options: of its variables."""
+def run_workflow(name: str, options: dict[str, Any]) -> float | None:
+    """Run a workflow of project.yml in this clone; the minutes that it took, None where a part had been done before.
+
+    options: of its variables.
+    """
+    project = srsly.read_yaml(ROOT / "project.yml")
+    outputs = [path for c in project["commands"] if c["name"] in project["workflows"][name] for path in c["outputs"]]
+    is_fresh = not any((ROOT / path).exists() for path in outputs)
     flags = [x for variable, value in options.items() for x in (f"--vars.{variable}", value)]
     start = time.perf_counter()
     spacy("project", "run", name, ROOT, *flags)
-    return (time.perf_counter() - start) / 60
+    return round((time.perf_counter() - start) / 60, 1) if is_fresh else None
 
 
 def spacy(*args: Any) -> None:

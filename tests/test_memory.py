@@ -5,9 +5,13 @@ import subprocess
 import sys
 
 import pytest
+import spacy
 
-from spacy_docre import memory
+from spacy_docre import get_relations, memory
 from spacy_docre.memory import MemoryLimit, resident_bytes
+
+from .conftest import make_doc
+from .test_old_models import TINY
 
 MB = 1 << 20
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
@@ -54,6 +58,17 @@ def test_a_smaller_process_has_a_lower_limit(process):
     assert not limit.check()
     process.update(size=601 * MB, needed=500 * MB)
     assert limit.check()
+
+
+def test_many_short_streams_count_as_one(process):
+    """Each of them grows by less than the limit."""
+    nlp = spacy.load(TINY)
+    nlp.get_pipe("docre_relations").memory = MemoryLimit(kept=100 * MB)
+    for size, after in ((1000, 1000), (1060, 1060), (1120, 1000)):
+        process["size"] = size * MB
+        (doc,) = nlp.pipe([make_doc(nlp.vocab)])
+        assert get_relations(doc)
+        assert process["size"] == after * MB
 
 
 @on_linux

@@ -45,9 +45,9 @@ def apply_cli(
 
     import_code(code_path)
     setup_gpu(use_gpu)
-    options = {"with_text": with_text, "n_process": n_process, "overwrite": force_overwrite}
+    to_check = {"with_text": with_text, "n_process": n_process, "overwrite": force_overwrite}
     try:
-        result = run(model, data_path, output_file, options, text_key=text_key, batch_size=batch_size)
+        result = run(model, data_path, output_file, to_check, text_key=text_key, batch_size=batch_size)
     except (ValueError, OSError) as err:
         msg.fail("Nothing was written", str(err))
         sys.exit(1)
@@ -58,10 +58,10 @@ def apply_cli(
     msg.good(f"{result.n_docs} documents, {result.n_relations} relations: {output_file}")
 
 
-def run(model: str, data: Path, output: Path, checked: dict[str, Any], **options: Any) -> "Applied":
+def run(model: str, data: Path, output: Path, to_check: dict[str, Any], **options: Any) -> "Applied":
     """Load the pipeline and apply it, with a progress bar. Raises ValueError and OSError.
 
-    checked: options that may be wrong, which is said before the pipeline is loaded.
+    to_check: options that may be wrong, which is said before the pipeline is loaded.
     """
     from spacy.util import load_model
     from tqdm import tqdm
@@ -70,7 +70,7 @@ def run(model: str, data: Path, output: Path, checked: dict[str, Any], **options
     from ..readers.documents import count_inputs
     from .evaluate import require_relations
 
-    check_options(data, output, **checked)
+    check_options(data, output, **to_check)
     nlp = load_model(model)
     require_relations(nlp, model)
     earlier: list[int] = []  # what is told first: documents of a run that was killed
@@ -83,4 +83,4 @@ def run(model: str, data: Path, output: Path, checked: dict[str, Any], **options
         bar.update(n_docs)
 
     with tqdm(total=count_inputs(data), unit=" docs", disable=None) as bar:
-        return apply(nlp, data, output, on_progress=on_progress, **checked, **options)
+        return apply(nlp, data, output, on_progress=on_progress, **to_check, **options)

@@ -30,6 +30,7 @@ class Conversion:
     n_relations: int = 0
     left_out: list[str] = field(default_factory=list)
     statuses: set[str] = field(default_factory=set)  # label statuses of the documents
+    n_widened: int = 0  # mentions of JSONL that were not whole tokens
     unused: list[str] = field(default_factory=list)  # titles of distant labels without a document
 
 
@@ -81,6 +82,9 @@ def convert_to_spacy(
     def leave_out(error: CorpusError) -> None:
         result.left_out.append(str(error))
 
+    def widen(n_mentions: int) -> None:
+        result.n_widened += n_mentions
+
     if distant is not None and facts is not None:
         raise ValueError(Errors.E033)
     for path in (distant, facts):
@@ -91,7 +95,14 @@ def convert_to_spacy(
     if source.suffix == ".jsonl":
         given = {"--distant": distant, "--facts": facts, "--no-spaces": not spaces}
         require_effect(source, given)
-        docs = read_annotated(source, tokenizer_of(lang or "en"), status=status, names=names, on_invalid=on_invalid)
+        docs = read_annotated(
+            source,
+            tokenizer_of(lang or "en"),
+            status=status,
+            names=names,
+            on_invalid=on_invalid,
+            on_widened=widen,
+        )
     elif lang is not None:
         raise ValueError(Errors.E140.format(options="--lang", target=source))
     elif facts is None:

@@ -87,6 +87,9 @@ def convert_cli(
         msg.warn(f"Left out: {error}")
     if result.unused:
         msg.warn(f"{len(result.unused)} row(s) of {distant} fit no document, the first: {result.unused[0]!r}")
+    if result.n_widened:
+        n = result.n_widened
+        msg.warn(f"{n} mention(s) were widened to whole tokens; --lang says whose tokenizer cuts the texts")
     if result.left_out:
         msg.warn(f"{len(result.left_out)} invalid document(s) left out")
     weaker = sorted(result.statuses - {COMPLETE})

@@ -9,8 +9,9 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..components import made_by
 from ..errors import Errors
-from ..factories import made_by
+from ..json_file import read_json
 from .app import MAX_COL, app
 from .conversion import write_json_array
 
@@ -82,6 +83,7 @@ def evaluate_cli(
     try:
         if card is not None and meta is None:
             raise ValueError(Errors.E139)
+        on_card = read_card(card) if card is not None else None
         scores = evaluate(
             model,
             data,
@@ -103,7 +105,7 @@ def evaluate_cli(
         msg.good(f"Saved all figures to {output}")
     if meta is not None:
         meta.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(meta, with_performance(model, scores, data=data, card=card))
+        srsly.write_json(meta, with_performance(model, scores, data=data, card=on_card))
         msg.good(f"Saved meta.json with these figures to {meta}")
 
 
@@ -198,8 +200,16 @@ def require_known_labels(nlp: "Language", examples: list["Example"], data: Path)
         raise ValueError(Errors.E142.format(path=data, given=some[0], known=some[1] or "none"))
 
 
+def read_card(path: Path) -> dict[str, Any]:
+    """Raises ValueError, with the path, for what is no JSON object."""
+    card = read_json(path)
+    if not isinstance(card, dict):
+        raise ValueError(Errors.E094.format(path=path, field="", expected='{"description": …}'))
+    return card
+
+
 def with_performance(
-    model: str, scores: dict[str, Any], *, data: Path | None = None, card: Path | None = None
+    model: str, scores: dict[str, Any], *, data: Path | None = None, card: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """The meta data of a pipeline with its scores as `performance`, as `spacy package --meta-path` takes them.
 
@@ -216,9 +226,9 @@ def with_performance(
     }
     meta = {**get_model_meta(path), "performance": performance}
     if card is not None:
-        meta |= srsly.read_json(card)
+        meta |= card
         config = next(path.rglob("config.cfg"))  # an installed package has it a folder deeper
-        seed = Config().from_disk(config)["training"].get("seed")
+        seed = Config().from_disk(config).get("training", {}).get("seed")
         meta["notes"] = "\n\n".join(x for x in (meta.get("notes", ""), measured(scores, data, seed)) if x)
     return meta
 

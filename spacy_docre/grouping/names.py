@@ -67,15 +67,16 @@ def same_key(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
 def types_by_name(mentions: Sequence[Span], language: str) -> list[str]:
     """The type of each mention: the one that most mentions of its name have, or of those the first. A `ner` looks at
     each mention alone; in one document a name rarely stands for two things (Gale et al. 1992, "One sense per
-    discourse"). Times and numbers keep their own.
+    discourse"), unless they have several knowledge-base ids. Times and numbers keep their own.
     """
     words = words_of(language)
     names = [None if kind_of(m) == QUANTITY else normalised(m.text, words) for m in mentions]
-    types: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, mention in zip(names, mentions):
-        if name:
-            types[name][mention.label_] += 1
-    return [types[name].most_common(1)[0][0] if name else m.label_ for name, m in zip(names, mentions)]
+    keys = [(name, m.kb_id_) if name else None for name, m in zip(names, mentions)]
+    types: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for key, mention in zip(keys, mentions):
+        if key:
+            types[key][mention.label_] += 1
+    return [types[key].most_common(1)[0][0] if key else m.label_ for key, m in zip(keys, mentions)]
 
 
 def kind_of(mention: Span) -> str:

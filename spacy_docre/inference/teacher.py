@@ -9,8 +9,8 @@ from spacy.tokens import Doc
 from spacy.util import load_model
 
 from ..annotations import UNCALIBRATED, entities_or_ents
+from ..components import made_by
 from ..errors import Errors
-from ..factories import made_by
 from ..pipeline.batching import MAX_CELLS, batch_by_cost
 from ..pipeline.docre_relations import DocRERelations
 from ..readers.manifest import folder_sha256

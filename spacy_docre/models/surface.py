@@ -16,6 +16,8 @@ def build_surface_tok2vec_v1(encoder: Tok2Vec, surface: Tok2Vec) -> Tok2Vec:
     An uncased encoder can't tell "Apple" from "apple", which a ner would like to know: a small `surface`, as
     spacy.HashEmbedCNN.v2, sees shapes, prefixes and suffixes.
 
+    For what reads words, as a ner; relations take the encoder alone, and notice when it is missing.
+
     encoder: usually a listener. Thinc's own concatenate.v1 takes none: a listener has no gradient to give back.
     """
     model: Tok2Vec = Model("surface_tok2vec", forward, init=init, layers=[encoder, surface], dims={"nO": None})
@@ -27,8 +29,8 @@ def build_surface_tok2vec_v1(encoder: Tok2Vec, surface: Tok2Vec) -> Tok2Vec:
 def init(model: Tok2Vec, X: list[Doc] | None = None, Y: Vectors | None = None) -> Tok2Vec:
     for layer in model.layers:
         layer.initialize(X=X)
-    if X is not None:
-        model.set_dim("nO", sum(vectors[0].shape[1] for vectors in (layer.predict(X) for layer in model.layers)))
+    if X:
+        model.set_dim("nO", sum(max(v.shape[1] for v in layer.predict(X)) for layer in model.layers))
     return model
 
 

@@ -11,8 +11,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..annotations import MENTIONS_KEY, has_mentions, install_extensions, set_entities
+from ..components import made_by
 from ..errors import Errors, Warnings
-from ..factories import made_by
 from ..grouping import EntityGrouper, group_mentions
 from ..grouping.names import types_by_name
 

@@ -11,7 +11,7 @@ from spacy.util import filter_spans
 from ..annotations import MENTIONS_KEY, set_relations
 from ..errors import Errors
 from .docred_schema import FieldError
-from .documents import doc_of_record, lines_of, record_of_line
+from .documents import doc_of_record, is_text, lines_of, record_of_line
 from .json_stream import CorpusError
 
 
@@ -22,23 +22,30 @@ def read_annotated(
     status: str,
     names: Mapping[str, str] | None = None,
     on_invalid: Callable[[CorpusError], None] | None = None,
+    on_widened: Callable[[int], None] | None = None,
 ) -> Iterator[Doc]:
     """The documents of a file whose lines are objects as `relations_to_json` makes them, with "title" if wanted.
 
-    Places are read by characters. "relations" may be empty, but must be there; their "score" may be left out.
+    Places are read by characters, and widened to whole tokens. "relations" may be empty, but must be there; their
+    "score" may be left out.
     nlp: makes the tokens, and sentences if it has a component that does; names: label -> readable label.
+    on_widened: gets the number of mentions of each document that were not whole tokens.
 
     Raises CorpusError with the line of a document that is not like that, or gives it to `on_invalid` and goes on.
     """
     for place, title, line in lines_of(path):
         try:
-            doc = make_annotated(nlp, record_of_line(line, "text"), title, status, names)
+            record = record_of_line(line, "text", hint="`docre apply --no-text` leaves texts out")
+            doc = make_annotated(nlp, record, title, status, names)
+            n_widened = count_widened(doc, record["entities"])
         except ValueError as err:
             error = CorpusError(place, str(err))
             if on_invalid is None:
                 raise error from err
             on_invalid(error)
         else:
+            if n_widened and on_widened is not None:
+                on_widened(n_widened)
             yield doc
 
 
@@ -61,6 +68,24 @@ def make_annotated(
     return doc
 
 
+def count_widened(doc: Doc, entities: list[Any]) -> int:
+    """How many mentions are not whole tokens. Raises ValueError where that makes one place of two entities."""
+    n_widened = 0
+    owners: dict[tuple[int, int], tuple[int, tuple[int, int]]] = {}  # tokens -> entity and characters
+    for i, entity in enumerate(entities):
+        for mention in entity["mentions"]:
+            place = mention["start_char"], mention["end_char"]
+            n_widened += doc.char_span(*place) is None
+            span = doc.char_span(*place, alignment_mode="expand") or doc[:0]  # entities_of has found it
+            other, other_place = owners.setdefault((span.start, span.end), (i, place))
+            if other != i and other_place != place:
+                both = f"entities[{other}] and entities[{i}]"
+                raise ValueError(
+                    f"{both} have mentions in one token, {span.text[:40]!r}: say with --lang whose tokenizer cuts it"
+                )
+    return n_widened
+
+
 def is_name(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
@@ -68,7 +93,11 @@ def is_name(value: Any) -> bool:
 def relation_of(doc: Doc, relation: Any, field: str, names: Mapping[str, str] | None) -> dict[str, Any]:
     if not isinstance(relation, Mapping) or not {"head", "label", "tail"} <= relation.keys():
         raise FieldError(field, "expected an object with 'head', 'label' and 'tail'")
-    label = relation["label"]
+    label, score = relation["label"], relation.get("score", 1.0)
+    if not is_text(label) or not label:
+        raise FieldError(f"{field}.label", "expected a text")
+    if not isinstance(score, (int, float)) or not 0 <= score <= 1:
+        raise FieldError(f"{field}.score", "expected a number from 0 to 1")
     if names is not None and label not in names.values():
         if label not in names:
             raise FieldError(f"{field}.label", Errors.E026.format(label=label))
@@ -77,7 +106,7 @@ def relation_of(doc: Doc, relation: Any, field: str, names: Mapping[str, str] | 
     if not isinstance(evidence, list):
         raise FieldError(f"{field}.evidence", "expected a list")
     places = [evidence_of(doc, span, f"{field}.evidence[{i}]") for i, span in enumerate(evidence)]
-    return {**relation, "label": label, "score": relation.get("score", 1.0), "evidence": places}
+    return {**relation, "label": label, "score": score, "evidence": places}
 
 
 def evidence_of(doc: Doc, span: Any, field: str) -> tuple[int, int]:

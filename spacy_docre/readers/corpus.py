@@ -107,9 +107,8 @@ class Corpus:
             raise ValueError(Errors.E021.format(path=self.path))
 
     def _docs(self, nlp: Language) -> Iterator[Doc]:
-        if not self.checked:
-            require_finished(self.path)  # reads all files for their checksums
-            self.checked = True
+        require_finished(self.path, checksums=not self.checked)
+        self.checked = True
         shards = find_shards(self.path)
         if self.shuffle:
             random.Random(f"shards {self.seed} {self.epoch}").shuffle(shards)

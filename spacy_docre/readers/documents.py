@@ -126,8 +126,8 @@ def doc_of_line(nlp: Language, line: bytes, title: str, text_key: str) -> Doc:
     return doc_of_record(nlp, record_of_line(line, text_key), title, text_key)
 
 
-def record_of_line(line: bytes, text_key: str) -> Mapping[str, Any]:
-    """An object with a text. Raises ValueError for anything else."""
+def record_of_line(line: bytes, text_key: str, *, hint: str = "choose another with --text-key") -> Mapping[str, Any]:
+    """An object with a text. Raises ValueError for anything else. hint: what to do where there is no text."""
     text = decode(line)
     try:
         record = json.loads(text)
@@ -139,7 +139,7 @@ def record_of_line(line: bytes, text_key: str) -> Mapping[str, Any]:
         found = ", ".join(map(repr, list(record)[:10])) or "nothing"
         if text_key in record:
             found = printable(json.dumps(record[text_key])[:40])
-        raise ValueError(f"no text: {text_key!r} must be a string, found {found} (choose another with --text-key)")
+        raise ValueError(f"no text: {text_key!r} must be a string, found {found} ({hint})")
     return record
 
 

@@ -11,7 +11,7 @@ from spacy.language import Language
 from tqdm import tqdm
 from wasabi import Printer
 
-from ..factories import made_by
+from ..components import made_by
 
 COLUMNS = ("epoch", "step", "loss", "words/s", "left")  # and the scores in between
 WIDTHS = (5, 7, 8, 8, 8)

@@ -63,6 +63,17 @@ def test_a_card_without_a_meta_json_to_go_into(data, tmp_path):
     assert "docre-E139" in text
 
 
+@pytest.mark.parametrize(("content", "said"), [("{", "docre-E093"), ("[]", "docre-E094"), (None, "does not exist")])
+def test_a_card_that_is_none_is_said_before_anything_is_scored(data, tmp_path, content, said):
+    if content:
+        (tmp_path / "card.json").write_text(content, encoding="utf8")
+    args = ("--card", tmp_path / "card.json", "--meta", tmp_path / "meta.json", "-o", tmp_path / "scores.json")
+    code, text = run("evaluate", TINY, data, *args)
+    assert code != 0
+    assert said in " ".join(text.split())
+    assert not (tmp_path / "scores.json").exists()
+
+
 def test_a_card_says_what_was_measured_and_with_which_seed(data, tmp_path):
     srsly.write_json(tmp_path / "card.json", {"license": "MIT", "notes": "Of our own."})
     args = ("--card", tmp_path / "card.json", "--meta", tmp_path / "meta.json")

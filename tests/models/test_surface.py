@@ -6,6 +6,7 @@ import spacy
 from spacy import registry
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.api import Model
 
 from spacy_docre.models.surface import build_surface_tok2vec_v1
 
@@ -64,6 +65,20 @@ def test_vectors_are_those_of_both(parts):
     for both, first, second in zip(model.predict(docs), encoder.predict(docs), surface.predict(docs)):
         numpy.testing.assert_array_equal(both, numpy.hstack([first, second]))
         assert both.shape[1] == 24
+
+
+def test_empty_documents_tell_no_width():
+    """A listener to a transformer gives them vectors of width 0."""
+    nlp = spacy.blank("en")
+    widths = {"encoder": 16, "surface": 8}
+    layers = [Model(name, lambda m, docs, _, w=w: ([zeros(d, w) for d in docs], list)) for name, w in widths.items()]
+    model = build_surface_tok2vec_v1(*layers)
+    model.initialize(X=[nlp(""), nlp("An Apple fell"), nlp("")])
+    assert model.get_dim("nO") == 24
+
+
+def zeros(doc: Doc, width: int) -> numpy.ndarray:
+    return numpy.zeros((len(doc), width if len(doc) else 0), dtype="f")
 
 
 def gradients(model) -> list[numpy.ndarray]:

@@ -9,24 +9,26 @@ from .test_docre_entities import entities
 WORDS = "Metallica played . The Metallica tour was Metallica 's 11 th since 11 years , and Red met Red".split()
 
 
-def doc_of(nlp, *ents: tuple[int, int, str]) -> Doc:
+def doc_of(nlp, *ents: tuple) -> Doc:
+    """ents: first token, token after the last, type, and if wanted a knowledge-base id"""
     doc = Doc(nlp.vocab, words=WORDS)
-    doc.ents = [Span(doc, start, end, label) for start, end, label in ents]
+    doc.ents = [Span(doc, start, end, label, kb_id="".join(kb_id)) for start, end, label, *kb_id in ents]
     return doc
 
 
-def found(*ents: tuple[int, int, str], **settings) -> list[tuple[list[str], str]]:
+def grouped(*ents: tuple, **settings) -> Doc:
     nlp = spacy.blank("en")
     nlp.add_pipe("docre_entities", config=settings)
-    doc = nlp(doc_of(nlp, *ents))
+    return nlp(doc_of(nlp, *ents))
+
+
+def found(*ents: tuple, **settings) -> list[tuple[list[str], str]]:
+    doc = grouped(*ents, **settings)
     return list(zip(entities(doc), [entity.label for entity in doc._.docre_entities]))
 
 
-def types(*ents: tuple[int, int, str], **settings) -> list[str]:
-    nlp = spacy.blank("en")
-    nlp.add_pipe("docre_entities", config=settings)
-    doc = nlp(doc_of(nlp, *ents))
-    return [m.label_ for m in sorted(doc.spans["docre_mentions"])]
+def types(*ents: tuple, **settings) -> list[str]:
+    return [m.label_ for m in sorted(grouped(*ents, **settings).spans["docre_mentions"])]
 
 
 BAND = (0, 1, "ORG"), (3, 5, "MISC"), (7, 8, "ORG")
@@ -46,6 +48,13 @@ def test_without_it_each_mention_keeps_its_type():
 def test_of_as_many_the_first_decides(first):
     second = {"PER": "MISC", "MISC": "PER"}[first]
     assert types((16, 17, first), (18, 19, second)) == [first, first]
+
+
+def test_a_name_of_two_things_has_two_types():
+    """Where a knowledge base says so: the band twice, and its first album."""
+    ents = (0, 1, "ORG", "Q15920"), (3, 5, "MISC", "Q207525"), (7, 8, "ORG", "Q15920")
+    assert types(*ents) == ["ORG", "MISC", "ORG"]
+    assert found(*ents) == [(["Metallica", "Metallica"], "ORG"), (["The Metallica"], "MISC")]
 
 
 def test_quantities_keep_their_own():

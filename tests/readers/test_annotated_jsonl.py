@@ -94,14 +94,28 @@ def relation(**changes) -> dict:
 WRONG = {
     "no relations": ({"text": TEXT, "entities": []}, "'entities' and 'relations' must be lists"),
     "no entities": ({"text": TEXT, "relations": []}, "'entities' and 'relations' must be lists"),
-    "no text": (record(text=None), "'text' must be a string"),
+    "no text": (record(text=None), "'text' must be a string, found null .`docre apply --no-text` leaves texts out"),
+    "two entities in one token": (
+        record(
+            entities=[
+                {"label": "PER", "mentions": [{"start_char": 0, "end_char": 1}]},
+                {"label": "PER", "mentions": [{"start_char": 1, "end_char": 3}]},
+            ],
+            relations=[],
+        ),
+        r"entities\[0\] and entities\[1\] have mentions in one token, 'Ada'.*--lang",
+    ),
     "no object": ([1], "expected an object"),
     "an unknown entity": (relation(tail="paris"), "'paris'"),
     "itself": (relation(tail="ada"), "docre-E002"),
-    "no label": (relation(label=""), "docre-E004"),
+    "no label": (relation(label=""), r"relations\[0\]\.label: expected a text"),
+    "a list of labels": (relation(label=["P19"]), r"relations\[0\]\.label: expected a text"),
+    "half a character": (relation(label="\ud800"), r"relations\[0\]\.label: expected a text"),
     "no head": (record(relations=[{"label": "x", "tail": "ada"}]), r"relations\[0\]: expected an object with 'head'"),
     "no relation": (record(relations=["x"]), r"relations\[0\]: expected an object"),
-    "a score above 1": (relation(score=2), "docre-E008"),
+    "a score above 1": (relation(score=2), r"relations\[0\]\.score: expected a number from 0 to 1"),
+    "a score of 400 digits": (relation(score=10**400), r"relations\[0\]\.score: expected a number"),
+    "a score that is a text": (relation(score="0.5"), r"relations\[0\]\.score: expected a number"),
     "evidence that is no list": (relation(evidence="here"), r"relations\[0\]\.evidence: expected a list"),
     "evidence outside": (
         relation(evidence=[{"start_char": 0, "end_char": 999}]),
@@ -116,14 +130,16 @@ WRONG = {
 }
 
 
+@pytest.mark.parametrize("names", [None, {"P19": "place of birth", "x": "x"}], ids=["", "with names"])
 @pytest.mark.parametrize(("wrong", "said"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_said_with_its_line(nlp, tmp_path, wrong, said):
-    path = write(tmp_path / "a.jsonl", record(), wrong, record(title="last"))
+def test_what_is_wrong_is_said_with_its_line(nlp, tmp_path, wrong, said, names):
+    last = {**relation(), "title": "last"}
+    path = write(tmp_path / "a.jsonl", relation(), wrong, last)
     with pytest.raises(CorpusError, match=said) as error:
-        read(path, nlp)
+        read(path, nlp, names=names)
     assert f"{path}, line 2" in str(error.value)
     problems: list[CorpusError] = []
-    assert [get_title(doc) for doc in read(path, nlp, on_invalid=problems.append)] == ["Ada", "last"]
+    assert [get_title(doc) for doc in read(path, nlp, names=names, on_invalid=problems.append)] == ["Ada", "last"]
     assert [p.place for p in problems] == [f"{path}, line 2"]
 
 
@@ -154,6 +170,19 @@ def test_the_language_cuts_the_text(tmp_path):
     (doc,) = read_shard(tmp_path / "zh.spacy", Vocab())
     assert [fact[:3] for fact in facts(doc)] == [("鲁迅", "出生地", "绍兴")]
     assert len(doc) == 7
+
+
+def test_mentions_that_are_no_whole_tokens_are_counted(tmp_path):
+    """Also the other way round: two entities may share a whole mention."""
+    ada = {"label": "PER", "mentions": [mention("Ada Love", 0), mention("Lovelace", 33)]}
+    place = {"label": "LOC", "mentions": [mention("London", 25)]}
+    relations = [{"head": "0", "label": "P19", "tail": "1"}]
+    path = write(tmp_path / "a.jsonl", record(entities=[ada, place, {**place, "label": "ORG"}], relations=relations))
+    result = convert(path, tmp_path / "a.spacy")
+    assert result.exit_code == 0, result.output
+    assert "1 mention(s) were widened to whole tokens" in result.output
+    (doc,) = read_shard(tmp_path / "a.spacy", Vocab())
+    assert [fact[:3] for fact in facts(doc)] == [("Ada Lovelace", "P19", "London")]
 
 
 @pytest.mark.parametrize(("options", "said"), [(["--lang", "xx-none"], "xx-none"), (["--no-spaces"], "docre-E140")])

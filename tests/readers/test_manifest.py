@@ -97,6 +97,18 @@ def test_bytes_that_are_no_text_are_said_too(tmp_path):
         read_manifest(tmp_path)
 
 
+def test_a_shard_that_goes_missing_between_passes_is_said(tmp_path, blank):
+    """Checksums are looked at once, what is there each time."""
+    stored = manifest()
+    corpus = create_corpus_v1(write_folder(tmp_path, stored))
+    assert len(list(corpus(blank))) == stored.n_docs
+    write_shard([make_doc()], tmp_path / "00001.spacy")
+    assert len(list(corpus(blank))) == 3
+    (tmp_path / "00001.spacy").unlink()
+    with pytest.raises(ValueError, match=r"docre-E113.*00001"):
+        list(corpus(blank))
+
+
 def test_the_corpus_reads_a_finished_folder(tmp_path, blank):
     write_folder(tmp_path, manifest())
     assert len(list(create_corpus_v1(tmp_path)(blank))) == 5
