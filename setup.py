@@ -24,7 +24,7 @@ setup(
         "spacy>=3.8.7,<3.9",
         "spacy-transformers>=1.4.0,<1.5",
         "thinc>=8.3.4,<8.4",
-        "torch>=2.2",
+        "torch>=2.4",  # its AdamW is fused on CPU too
         "numpy>=1.26",
         "typer>=0.9",
         # the head's weights: safe to load, whatever their source

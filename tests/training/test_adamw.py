@@ -61,7 +61,6 @@ def test_the_decay_is_kept_for_the_next_weight():
 @pytest.mark.parametrize("key", [HEAD, OTHER], ids=["head", "encoder"])
 @pytest.mark.parametrize("shape", [(5, 4), (6,)])
 def test_equals_torch_adamw_step_by_step(key, shape):
-    """thinc decays after its step and torch before: apart by rate² · decay a step, 9e-6 after ten."""
     rng = np.random.default_rng(0)
     rate = 3e-3 if key is HEAD else 1e-3
     ours = rng.normal(size=shape).astype("f")
@@ -74,7 +73,26 @@ def test_equals_torch_adamw_step_by_step(key, shape):
         theirs.grad = torch.tensor(gradient.copy())
         reference.step()
         ours, _ = optimizer(key, ours, gradient)
-        assert ours == pytest.approx(theirs.detach().numpy(), abs=1e-5)
+        assert ours == pytest.approx(theirs.detach().numpy(), abs=1e-6)
+        assert not gradient.any(), "0 for the next step"
+
+
+def test_views_with_gaps_take_the_same_step():
+    """As every second column of a table: they are not changed themselves, what comes back is."""
+    table, slopes = np.ones((3, 4), dtype="f"), np.ones((3, 4), dtype="f")
+    optimizer = create_adamw_v1(learn_rate=0.1, weight_decay=0.0)
+    weights, _ = optimizer(OTHER, table[:, ::2], slopes[:, ::2])
+    assert weights == pytest.approx(np.full((3, 2), 0.9), abs=1e-4)
+    assert slopes.tolist() == [[0, 1, 0, 1]] * 3
+    weights, _ = optimizer(OTHER, weights, np.ones((3, 2), dtype="f"))
+    assert weights == pytest.approx(np.full((3, 2), 0.8), abs=1e-4)
+
+
+def test_nothing_happens_without_a_gradient():
+    weights, gradient = np.ones((0, 2), dtype="f"), np.ones((0, 2), dtype="f")
+    optimizer = create_adamw_v1()
+    assert optimizer(OTHER, weights, gradient) == (weights, gradient)
+    assert not optimizer.mom1
 
 
 def test_a_schedule_multiplies_both_rates():
