@@ -5,8 +5,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
+
+from .dropout import dropout
 
 MAX_SCORES = 32_000_000  # attention scores in memory at once in the plain way; above it torch's own is taken
 SHORTEST, LONG = 16, 64
@@ -34,14 +37,16 @@ def attend_plainly(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
     return torch.matmul(torch.softmax(scores, -1, dtype=dtype).to(value.dtype), value)
 
 
-class FasterAttention(TorchFunctionMode):
-    """A context in which torch's attention is `attend`, in modules that are not ours."""
+class FasterLayers(TorchFunctionMode):
+    """A context in which torch's attention is `attend`, and its dropout ours, in modules that are not ours."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is scaled_dot_product_attention and len(args) == 3 and _is_simple(**kwargs):
             query, key, value = args
             return attend(query, key, value, kwargs.get("attn_mask"))
+        if func is functional.dropout:
+            return dropout(*args, **kwargs)
         return func(*args, **kwargs)
 
 

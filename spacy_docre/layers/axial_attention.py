@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from .attention import attend
+from .dropout import Dropout
 
 MAX_CELLS = 32_000  # of a grid, worked on at once in prediction
 
@@ -50,7 +51,7 @@ class AxialBlock(nn.Module):
             nn.GELU(),
             last,
         )
-        self.dropout = nn.Dropout(0.0)
+        self.dropout = Dropout(0.0)
         # The block starts as the identity: at first each pair keeps its own features.
         for linear in (self.rows.output, self.columns.output, last):
             nn.init.zeros_(linear.weight)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from .dropout import Dropout
 from .evidence import EvidenceTensors, evidence_loss
 from .localised_context import EntityAttention, pair_attention
 from .pooling import entity_weights, logsumexp_pool, span_weights
@@ -71,7 +72,7 @@ class DocREHead(nn.Module):
         self.pair_norm = nn.LayerNorm(hidden_width)
         self.norm = nn.LayerNorm(hidden_width)
         self.classifier = Float32Linear(hidden_width, n_labels + learned_threshold)
-        self.dropout = nn.Dropout(0.0)
+        self.dropout = Dropout(0.0)
         self.learned_threshold = learned_threshold
         self.n_labels = n_labels
         self.max_pair_batch = max_pair_batch

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers.file_utils import ModelOutput
 
-from ..layers.attention import FasterAttention
+from ..layers.attention import FasterLayers
 from ..layers.cast_weights import CastWeights
 from ..layers.precision import autocast
 from ..memory import give_back_memory
@@ -96,7 +96,7 @@ class PrecisionHFShim(HFShim):
         for rows in groups:
             used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
             first, end = int(used[0]), int(used[-1]) + 1
-            with autocast(self.precision, self.device), FasterAttention():
+            with autocast(self.precision, self.device), FasterLayers():
                 part = run(**{name: x[rows, first:end] for name, x in kwargs.items()}).float()
             if torch.is_grad_enabled():
                 parts.append(pad(part, (0, 0, first, n_pieces - end)))

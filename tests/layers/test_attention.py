@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from spacy_docre.layers import attention
-from spacy_docre.layers.attention import FasterAttention, attend
+from spacy_docre.layers.attention import FasterLayers, attend
 
 
 def make_inputs(dtype=torch.float32, n_queries=7, n_keys=9):
@@ -66,7 +66,7 @@ def test_the_context_replaces_torchs_attention_where_it_is_the_same(settings, ou
     seen = []
     monkeypatch.setattr(attention, "attend", lambda *args: seen.append(args) or args[0])
     inputs = make_inputs()
-    with FasterAttention():
+    with FasterLayers():
         scaled_dot_product_attention(*inputs, **settings)
     assert len(seen) == ours
     scaled_dot_product_attention(*inputs)
