@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.attrs import SENT_START
 from spacy.tokens import Doc
 
 from ..annotations import Entity
@@ -74,6 +75,6 @@ def choose_sentences(head: Sequence[int], tail: Sequence[int]) -> list[int]:
 def sentence_starts(doc: Doc) -> list[int]:
     """The first tokens of the document's sentences, or of windows, with one warning in a process."""
     if doc.has_annotation("SENT_START"):
-        return [0, *(token.i for token in doc[1:] if token.is_sent_start)]
+        return [0, *(np.flatnonzero(doc.to_array(SENT_START)[1:] == 1) + 1).tolist()]
     warn_once(Warnings.W009.format(window=WINDOW), stacklevel=2)
     return list(range(0, max(1, len(doc)), WINDOW))

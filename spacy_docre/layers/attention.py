@@ -13,6 +13,7 @@ from .dropout import dropout
 
 MAX_SCORES = 32_000_000  # attention scores in memory at once in the plain way; above it torch's own is taken
 SHORTEST, LONG = 16, 64
+FEW = 32  # keys
 LEFT_OUT = -1e4  # added to the scores of masked keys: exp is 0; the lowest number there is takes twice the time
 
 
@@ -62,6 +63,7 @@ def _to_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _plain_is_faster(query: Tensor, key: Tensor) -> bool:
-    """In bfloat16 on CPU torch's fused kernel is slow: backward always, forward with few keys."""
+    """On CPU torch's fused kernel is slow with few keys, and in bfloat16 backward always."""
     n_scores = query.numel() // max(query.shape[-1], 1) * key.shape[-2]
-    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and n_scores <= MAX_SCORES
+    slow = query.dtype == torch.bfloat16 or key.shape[-2] <= FEW
+    return query.device.type == "cpu" and slow and n_scores <= MAX_SCORES

@@ -39,16 +39,16 @@ class CastWeights:
 
     def of(self, module: nn.Module, precision: str) -> nn.Module:
         """What to call in place of `module`, inside autocast: the twin on CPUs in half precision, else the module."""
-        layers = layers_to_cast(module, whole=self.whole)
-        weights = [w for layer in layers for w in layer.parameters(recurse=False)]
-        device = weights[0].device if weights else torch.device("meta")
-        if device.type != "cpu" or precision_on(precision, device) == torch.float32:
+        on_cpu = next(module.parameters(), torch.zeros(0, device="meta")).device.type == "cpu"
+        dtype = precision_on(precision, torch.device("cpu")) if on_cpu else torch.float32
+        layers = [] if dtype == torch.float32 else layers_to_cast(module, whole=self.whole)
+        if not layers:
             self.forget()
             return module
-        state = state_of(weights)
+        state = state_of(w for layer in layers for w in layer.parameters(recurse=False))
         if self.twin is None or module is not self.module or state != self.state:
             self.module, self.state = module, state
-            self.twin = make_twin(module, precision_on(precision, device), whole=self.whole)
+            self.twin = make_twin(module, dtype, whole=self.whole)
         if self.twin.training != module.training:  # setting it visits every part
             self.twin.train(module.training)
         return self.twin

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from transformers.file_utils import ModelOutput
 
 from ..layers.attention import FasterLayers
 from ..layers.cast_weights import CastWeights
-from ..layers.precision import autocast
+from ..layers.precision import autocast, precision_on
 from ..memory import give_back_memory
 from .frozen import FrozenLayers
 
@@ -91,12 +92,14 @@ class PrecisionHFShim(HFShim):
         mask = kwargs["attention_mask"]
         n_pieces = mask.shape[1]
         groups = group_by_length(mask.sum(1).long(), max_pieces)
+        in_float32 = precision_on(self.precision, torch.device(self.device)) == torch.float32
+        nothing_is_faster = in_float32 and not torch.is_grad_enabled()
         parts: list[Tensor] = []
         hidden: Tensor | None = None
         for rows in groups:
             used = mask[rows].any(0).nonzero().flatten()  # tokenizers pad on either side
             first, end = int(used[0]), int(used[-1]) + 1
-            with autocast(self.precision, self.device), FasterLayers():
+            with autocast(self.precision, self.device), nullcontext() if nothing_is_faster else FasterLayers():
                 part = run(**{name: x[rows, first:end] for name, x in kwargs.items()}).float()
             if torch.is_grad_enabled():
                 parts.append(pad(part, (0, 0, first, n_pieces - end)))

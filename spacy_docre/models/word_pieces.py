@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from spacy.attrs import IDX
 from spacy.tokens import Doc, Span
 from spacy_transformers.align import get_alignment
-from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
+from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
 from spacy_transformers.layers.transformer_model import huggingface_tokenize
 from spacy_transformers.truncate import truncate_oversize_splits
-from thinc.api import Model
+from thinc.api import Model, torch2xp
 from thinc.types import Ints1d, Ragged
+from transformers.file_utils import ModelOutput
 
 
 def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[FullTransformerBatch, Callable]:
@@ -34,7 +35,30 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[FullTransfor
         backprop(d_output.model_output)
         return docs
 
-    return FullTransformerBatch(spans=nested, wordpieces=pieces, model_output=output, align=align), backprop_docs
+    return EncodedBatch(spans=nested, wordpieces=pieces, model_output=output, align=align), backprop_docs
+
+
+class EncodedBatch(FullTransformerBatch):
+    """spacy-transformers' batch, cut into documents without a look at each token: their windows hold all of them."""
+
+    def split_by_doc(self) -> list[TransformerData]:
+        if list(self.model_output) != ["last_hidden_state"]:
+            return super().split_by_doc()
+        hidden = torch2xp(self.model_output["last_hidden_state"])
+        n_pieces = self.wordpieces.input_ids.shape[1]
+        parts: list[TransformerData] = []
+        row = token = 0
+        for spans in self.spans:
+            if not spans or not len(spans[0]):
+                parts.append(TransformerData.empty())
+                continue
+            rows = slice(row, row + len(spans))
+            align = self.align[token + spans[0].start : token + spans[-1].end]
+            align.data = align.data - row * n_pieces
+            output = ModelOutput(last_hidden_state=hidden[rows])
+            parts.append(TransformerData(wordpieces=self.wordpieces[rows], model_output=output, align=align))
+            row, token = rows.stop, token + len(spans[0].doc)
+        return parts
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str]) -> tuple[WordpieceBatch, NDArray[np.int64]]:

@@ -48,10 +48,13 @@ def test_a_line_without_any_key_is_finite():
 
 
 def test_when_it_goes_torchs_way(monkeypatch):
-    """In float32, and with too many scores."""
+    """In float32 with many keys, and with too many scores."""
     query, key, _ = make_inputs(torch.bfloat16)
     assert attention._plain_is_faster(query, key)
-    assert not attention._plain_is_faster(query.float(), key.float())
+    assert attention._plain_is_faster(query.float(), key.float())
+    many = torch.zeros(3, 2, attention.FEW + 1, 8)
+    assert not attention._plain_is_faster(query.float(), many)
+    assert attention._plain_is_faster(query, many.bfloat16())
     with torch.no_grad():
         assert attention._plain_is_faster(query, key)
     monkeypatch.setattr(attention, "MAX_SCORES", 3 * 2 * 7 * 9 - 1)

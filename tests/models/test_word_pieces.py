@@ -5,14 +5,16 @@ import random
 import numpy as np
 import pytest
 import spacy
+import torch
 from spacy.tokens import Doc
 from spacy_transformers.align import get_alignment_via_offset_mapping
-from spacy_transformers.data_classes import WordpieceBatch
+from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
 from spacy_transformers.layers.transformer_model import huggingface_tokenize
 from spacy_transformers.span_getters import configure_strided_spans
 from transformers import AutoTokenizer
+from transformers.file_utils import ModelOutput
 
-from spacy_docre.models.word_pieces import align_by_offsets, tokenize
+from spacy_docre.models.word_pieces import EncodedBatch, align_by_offsets, tokenize
 
 WORDS = [
     *("a", "b", "x" * 40, "don't", "naïve-ly", "Straße", "ﬁ", "é", "中文", "١٢", "😀", "…"),
@@ -44,6 +46,27 @@ def test_alignment_is_that_of_spacy_transformers(tokenizer, seed):
     assert np.array_equal(ours.dataXd, theirs.dataXd)
     assert np.array_equal(ours.lengths, theirs.lengths)
     assert (ours.dataXd.dtype, ours.lengths.dtype) == (theirs.dataXd.dtype, theirs.lengths.dtype)
+
+
+@pytest.mark.parametrize("more", [False, True], ids=["hidden states", "and others"])
+def test_documents_get_the_part_that_spacy_transformers_gives_them(tokenizer, more):
+    """Of several windows, of one, and of none."""
+    docs = [nlp("a " * 20), nlp(""), nlp("Straße 😀 x"), nlp("b " * 11)]
+    nested = configure_strided_spans(9, 6)(docs)
+    spans = [span for of_doc in nested for span in of_doc]
+    pieces, offsets = tokenize(tokenizer, [span.text for span in spans])
+    hidden = torch.randn(*pieces.input_ids.shape, 4)
+    output = ModelOutput(last_hidden_state=hidden, **({"pooler_output": hidden[:, 0]} if more else {}))
+    batch = {"spans": nested, "wordpieces": pieces, "model_output": output, "align": align_by_offsets(spans, offsets)}
+    ours, theirs = EncodedBatch(**batch).doc_data, FullTransformerBatch(**batch).doc_data
+    assert len(ours) == len(theirs) == 4
+    for part, expected in zip(ours, theirs):
+        assert part.wordpieces.strings == expected.wordpieces.strings
+        assert list(part.model_output) == list(expected.model_output)
+        for name, array in expected.model_output.items():
+            assert np.array_equal(part.model_output[name], array)
+        assert np.array_equal(part.align.dataXd, expected.align.dataXd)
+        assert np.array_equal(part.align.lengths, expected.align.lengths)
 
 
 def test_word_pieces_are_those_of_spacy_transformers(tokenizer):
