@@ -30,6 +30,7 @@ from .relations import (
     relations_to_json,
     set_label_status,
     set_relations,
+    store_relations,
 )
 from .soft_labels import TEACHERS_KEY, UNCALIBRATED, SoftLabels, get_soft_labels, set_soft_labels
 from .views import Entity, Relation
@@ -73,4 +74,5 @@ __all__ = [
     "set_label_status",
     "set_relations",
     "set_soft_labels",
+    "store_relations",
 ]

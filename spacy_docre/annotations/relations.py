@@ -55,6 +55,17 @@ def set_relations(doc: Doc, relations: Iterable[Any], *, status: str | None = No
     doc.user_data[RELATIONS_KEY] = stored
 
 
+def store_relations(
+    doc: Doc, relations: Iterable[tuple[str, str, str, float, Iterable[tuple[int, int]]]], *, status: str
+) -> None:
+    """`set_relations` without checks, for what a component has found among the document's own entities."""
+    set_label_status(doc, status)
+    doc.user_data[RELATIONS_KEY] = [
+        {"head": head, "label": label, "tail": tail, "score": score, "evidence": [list(place) for place in evidence]}
+        for head, label, tail, score, evidence in relations
+    ]
+
+
 def get_label_status(doc: Doc) -> str:
     """How far the document's labels can be trusted: "none" where nobody has said so."""
     return doc.user_data.get(STATUS_KEY, NONE)

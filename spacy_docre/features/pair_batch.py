@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,8 +81,10 @@ class PairBatch:
     docs: tuple[DocEntities, ...]
 
     @classmethod
-    def from_docs(cls, docs: Iterable[Doc]) -> "PairBatch":
-        return cls(tuple(DocEntities.from_doc(doc) for doc in docs))
+    def from_docs(cls, docs: Iterable[Doc], entities: Iterable[Sequence[Entity]] | None = None) -> "PairBatch":
+        """entities: those of each document, where they have been read already"""
+        read = repeat(None) if entities is None else entities
+        return cls(tuple(DocEntities.from_doc(doc, given) for doc, given in zip(docs, read)))
 
     @cached_property
     def n_pairs(self) -> Ints:

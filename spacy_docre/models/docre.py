@@ -86,6 +86,7 @@ def build_docre_v1(
             "n_passes": 1,
             "vector_check": VectorCheck(max_entities_for_axial if axial is not None else None),
             "evidence": EvidenceTask(),
+            "entities": None,
         },
     )
 
@@ -134,12 +135,13 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
     """One call of tok2vec and one of its backprop, whatever the number of pairs.
 
     In training the head runs attrs["n_passes"] times, each with its own dropout: their rows stand one after the other.
-    attrs["evidence"] says what attention learns beside.
+    attrs["evidence"] says what attention learns beside; attrs["entities"] are the documents', where somebody has read
+    them for this call.
     """
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
     expect_vectors(model)
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
-    batch = PairBatch.from_docs(docs)
+    batch = PairBatch.from_docs(docs, model.attrs["entities"])
     model.attrs["vector_check"](docs, vectors, batch)
     n_passes = model.attrs["n_passes"] if is_train else 1
     evidence = model.attrs["evidence"] if is_train else None

@@ -16,11 +16,12 @@ from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy
 from ..annotations import (
     DEFAULT_ATTR,
     DISTANT,
+    Entity,
     entities_or_ents,
     has_mentions,
     install_extensions,
     set_entities,
-    set_relations,
+    store_relations,
 )
 from ..errors import Errors
 from ..features.evidence_targets import EvidenceRows
@@ -151,7 +152,7 @@ class DocRERelations(Distillable):
         entities = [entities_or_ents(doc) for doc in docs]
         warn_of_no_entities(self.name, docs, entities, self.counts)
         warn_of_strange_types(entities, self.cfg.get("types", ()), self.counts)
-        logits = self.predict_logits(docs, [len(e) for e in entities])
+        logits = self.predict_logits(docs, entities)
         decoder = self.decoder
         predictions = [decoder(found, rows) for found, rows in zip(entities, logits)]
         return add_evidence(self.model if self.knows_evidence else None, docs, predictions)
@@ -161,22 +162,31 @@ class DocRERelations(Distillable):
         """Whether attention has learned from evidence."""
         return bool(self.evidence_weight) and bool(self.cfg.get("knows_evidence"))
 
-    def predict_logits(self, docs: Sequence[Doc], n_entities: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
+    def predict_logits(
+        self, docs: Sequence[Doc], entities: Sequence[Sequence[Entity]] | None = None
+    ) -> list[NDArray[np.float32]]:
         """The logits of each document's ordered pairs: (n_pairs, 1 + n_labels), column 0 the threshold.
-
-        n_entities: how many entities each document has, where that is known already.
-        """
-        if n_entities is None:
-            n_entities = [len(entities_or_ents(doc)) for doc in docs]
-        chosen = [i for i, n in enumerate(n_entities) if n >= 2]
+        entities: those of each document, where they have been read already."""
+        if entities is None:
+            entities = [entities_or_ents(doc) for doc in docs]
+        chosen = [i for i, found in enumerate(entities) if len(found) >= 2]
         rows = [np.zeros((0, 1 + len(self.labels)), dtype=np.float32) for _ in docs]
         if chosen:
             self._require_model()
-            logits = to_numpy(self.model.predict([docs[i] for i in chosen]))
-            ends = np.cumsum([n_entities[i] * (n_entities[i] - 1) for i in chosen])
+            logits = self._predict_pairs([docs[i] for i in chosen], [entities[i] for i in chosen])
+            ends = np.cumsum([len(entities[i]) * (len(entities[i]) - 1) for i in chosen])
             for i, found in zip(chosen, np.split(logits, ends[:-1])):
                 rows[i] = found
         return rows
+
+    def _predict_pairs(self, docs: list[Doc], entities: list[Sequence[Entity]]) -> NDArray[np.float32]:
+        if "entities" not in self.model.attrs:  # another architecture than ours
+            return to_numpy(self.model.predict(docs))
+        self.model.attrs["entities"] = entities
+        try:
+            return to_numpy(self.model.predict(docs))
+        finally:
+            self.model.attrs["entities"] = None
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[DocPrediction]) -> None:
         """Write relations with their evidence, and the entities that they are between where the document has none.
@@ -188,13 +198,10 @@ class DocRERelations(Distillable):
         for doc, prediction in zip(docs, predictions):
             if not has_mentions(doc):
                 set_entities(doc, prediction.entities)
-            if not prediction.relations:
-                set_relations(doc, [], status=DISTANT)
-                continue
             ids = [e.id for e in prediction.entities]
             relations = zip(prediction.relations, prediction.evidence)
             rows = [(ids[h], labels[r], ids[t], score, evidence) for (h, r, t, score), evidence in relations]
-            set_relations(doc, rows, status=DISTANT)
+            store_relations(doc, rows, status=DISTANT)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Process a stream of documents, in batches of similar size and bounded cost."""
