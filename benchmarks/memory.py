@@ -23,7 +23,7 @@ DOCS_PER_STEP = 4
 
 def main() -> None:
     parser = case_parser(__doc__)
-    parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--modes", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
     args = parse_or_measure(parser, measure)
     path = RESULTS / "memory.json"

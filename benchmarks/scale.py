@@ -23,7 +23,7 @@ FIT = {"entities": (20, 200), "words": (500, 10000)}  # the range that the expon
 
 def main() -> None:
     parser = case_parser(__doc__)
-    parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--rounds", type=int, default=3)
     args = parse_or_measure(parser, measure)
     result: dict[str, Any] = {
