@@ -7,7 +7,7 @@ from ..errors import Errors
 from .attention import attend
 from .dropout import Dropout
 
-MAX_CELLS = 32_000  # of a grid, worked on at once in prediction
+MAX_CELLS = 16_384  # of a grid, worked on at once in prediction
 
 
 class LineAttention(nn.Module):
