@@ -30,7 +30,7 @@ class Conversion:
     n_relations: int = 0
     left_out: list[str] = field(default_factory=list)
     statuses: set[str] = field(default_factory=set)  # label statuses of the documents
-    n_widened: int = 0  # mentions of JSONL that were not whole tokens
+    widened: list[str] = field(default_factory=list)  # mentions of JSONL that were not whole tokens
     unused: list[str] = field(default_factory=list)  # titles of distant labels without a document
 
 
@@ -82,9 +82,6 @@ def convert_to_spacy(
     def leave_out(error: CorpusError) -> None:
         result.left_out.append(str(error))
 
-    def widen(n_mentions: int) -> None:
-        result.n_widened += n_mentions
-
     if distant is not None and facts is not None:
         raise ValueError(Errors.E033)
     for path in (distant, facts):
@@ -101,7 +98,7 @@ def convert_to_spacy(
             status=status,
             names=names,
             on_invalid=on_invalid,
-            on_widened=widen,
+            on_widened=result.widened.append,
         )
     elif lang is not None:
         raise ValueError(Errors.E140.format(options="--lang", target=source))

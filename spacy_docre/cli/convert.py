@@ -87,14 +87,16 @@ def convert_cli(
         msg.warn(f"Left out: {error}")
     if result.unused:
         msg.warn(f"{len(result.unused)} row(s) of {distant} fit no document, the first: {result.unused[0]!r}")
-    if result.n_widened:
-        n = result.n_widened
-        msg.warn(f"{n} mention(s) were widened to whole tokens; --lang says whose tokenizer cuts the texts")
+    if result.widened:
+        n = len(result.widened)
+        msg.warn(f"{n} mention(s) were widened to whole tokens (--lang: whose), the first: {result.widened[0]}")
     if result.left_out:
         msg.warn(f"{len(result.left_out)} invalid document(s) left out")
     weaker = sorted(result.statuses - {COMPLETE})
     if target.suffix == ".json" and not predictions and weaker:
         status = weaker[0]
         msg.warn(f"JSON can't say that labels are {status!r}: if you convert it back, say --labels-are {status}")
+    if source.suffix == ".jsonl" and labels_are is None:
+        msg.info("Labels are taken as complete: what is not there does not hold. Otherwise say --labels-are incomplete")
     files = f" in {result.n_files} files" if result.n_files > 1 else ""
     msg.good(f"{result.n_docs} documents, {result.n_relations} relations{files}: {target}")

@@ -51,7 +51,8 @@ class Warnings(metaclass=Messages):
     )
     W013 = (
         "Entities of a type that the training data did not have: {found}; it had {known}. Relations of such entities "
-        "are hardly found. Give docre_entities, before docre_relations, a type_map from one to the other."
+        "are hardly found. Give docre_entities, before docre_relations, a type_map from one to the other; for entities "
+        "of your own, give their Spans such labels: Span(doc, 0, 2, label='PER')."
     )
     W014 = (
         "Calibration of {teacher} gives a scale of {scale:.2f}: its higher margins do not mean that more holds. Its "

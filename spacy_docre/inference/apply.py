@@ -136,11 +136,20 @@ def process(
 def errors_ignored(nlp: Language) -> Iterator[None]:
     """Documents whose batch fails are left out."""
     before = nlp.default_error_handler
-    nlp.set_error_handler(leave_for_later)  # type: ignore[arg-type]
+    set_error_handler(nlp, leave_for_later)
     try:
         yield
     finally:
-        nlp.set_error_handler(before)
+        set_error_handler(nlp, before)
+
+
+def set_error_handler(nlp: Language, handler: Any) -> None:
+    """As nlp.set_error_handler, which fails where a component takes none: spaCy 3.8's ner does not."""
+    nlp.default_error_handler = handler
+    for _, component in nlp.pipeline:
+        if hasattr(component, "set_error_handler"):
+            with suppress(AttributeError):
+                component.set_error_handler(handler)
 
 
 def until_error(stream: Iterator[Any]) -> Iterator[Any]:

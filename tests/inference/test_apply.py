@@ -10,6 +10,7 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
 from spacy.util import minibatch
 
 from spacy_docre import get_relations
@@ -19,6 +20,7 @@ from spacy_docre.inference.apply import apply
 from spacy_docre.inference.outputs import COLUMNS, read_problems
 
 from ..pipelines import save_naming_pipeline, scored
+from ..test_old_models import TINY
 from .test_annotate import contents, docs_in
 from .test_killed import Stopped, half_a_manifest, kill_at, stop_after
 
@@ -51,6 +53,22 @@ class Abrupt(Fragile):
 
     def pipe(self, stream, *, batch_size: int):
         yield from map(self, stream)
+
+
+def test_a_ner_that_takes_no_error_handler(tmp_path):
+    """spaCy's own: nlp.set_error_handler fails with it."""
+    nlp = spacy.load(TINY)
+    ner = nlp.add_pipe("ner", first=True)
+    examples = [Example(nlp.make_doc("Ada"), Doc(nlp.vocab, words=["Ada"], ents=["B-PER"]))]
+    ner.initialize(lambda: examples, nlp=nlp)
+    handler = nlp.default_error_handler
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("Ada met Ada.", "", "London")), "utf8")
+    result = apply(nlp, texts, tmp_path / "found.jsonl")
+    assert (result.n_docs, result.problems) == (3, [])
+    assert nlp.default_error_handler is handler
+    found = [json.loads(line)["entities"] for line in (tmp_path / "found.jsonl").read_text("utf8").splitlines()]
+    assert [len(x) for x in found] == [len(nlp(t)._.docre_entities) for t in ("Ada met Ada.", "", "London")]
 
 
 Language.component("test-apply-single", func=Fragile().__call__)

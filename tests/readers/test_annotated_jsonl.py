@@ -106,7 +106,20 @@ WRONG = {
         r"entities\[0\] and entities\[1\] have mentions in one token, 'Ada'.*--lang",
     ),
     "no object": ([1], "expected an object"),
-    "an unknown entity": (relation(tail="paris"), "'paris'"),
+    "an unknown entity": (relation(tail="paris"), r"relations\[0\]\.tail: no entity has the id 'paris'"),
+    "an entity that is a number": (relation(head=0), r"relations\[0\]\.head: no entity has the id 0"),
+    "a text that has moved": (
+        record(entities=[{"label": "PER", "mentions": [{**mention("Ada", 1), "text": "Ada"}]}], relations=[]),
+        r"entities\[0\]\.mentions\[0\]: its 'text' is 'Ada', but 'da ' stands there",
+    ),
+    "an entity's type changed": (
+        record(entities=[{"label": "ORG", "mentions": [{**mention("Ada", 0), "label": "PER"}]}], relations=[]),
+        r"entities\[0\]\.label: is 'ORG', but its mentions have 'PER'",
+    ),
+    "a list of types": (
+        record(entities=[{"label": ["PER"], "mentions": [{**mention("Ada", 0), "label": "PER"}]}], relations=[]),
+        r"entities\[0\]\.label: expected a text",
+    ),
     "itself": (relation(tail="ada"), "docre-E002"),
     "no label": (relation(label=""), r"relations\[0\]\.label: expected a text"),
     "a list of labels": (relation(label=["P19"]), r"relations\[0\]\.label: expected a text"),
@@ -180,7 +193,10 @@ def test_mentions_that_are_no_whole_tokens_are_counted(tmp_path):
     path = write(tmp_path / "a.jsonl", record(entities=[ada, place, {**place, "label": "ORG"}], relations=relations))
     result = convert(path, tmp_path / "a.spacy")
     assert result.exit_code == 0, result.output
-    assert "1 mention(s) were widened to whole tokens" in result.output
+    said = " ".join(result.output.split())
+    assert "1 mention(s) were widened to whole tokens" in said
+    assert "line 1, entities[0].mentions[0]: 'Ada Love' is 'Ada Lovelace'" in said
+    assert "Labels are taken as complete" in said
     (doc,) = read_shard(tmp_path / "a.spacy", Vocab())
     assert [fact[:3] for fact in facts(doc)] == [("Ada Lovelace", "P19", "London")]
 
