@@ -93,7 +93,7 @@ def draw(cases: list[dict[str, Any]], path: Path) -> None:
         for mode, marker in (("predict", "o"), ("train", "s")):
             rows = [c for c in cases if c["axis"] == axis and c["mode"] == mode]
             for row, key in enumerate(("seconds", "growth_mb")):
-                values = [max(c[key], 1e-3) for c in rows]
+                values = [max(c[key], 1) for c in rows]
                 panels[row][column].loglog([c[axis] for c in rows], values, marker=marker, label=mode)
         panels[1][column].set_xlabel(axis + (" in 1,000 words" if axis == "entities" else ", 20 entities"))
     panels[0][0].set_ylabel("seconds a document")
