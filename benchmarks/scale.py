@@ -18,6 +18,7 @@ from speed import clock, load_pipeline, make_example, peak_mb, predict_as_if_tra
 
 ENTITIES = {"predict": (5, 20, 50, 100, 200, 500), "train": (5, 20, 50, 100, 200)}  # in 1,000 words
 WORDS = {"predict": (100, 500, 2000, 10000, 20000), "train": (100, 500, 2000, 10000)}  # with 20 entities
+LEAST = {"seconds": 0.0, "growth_mb": 1}  # that the plot, which is logarithmic, shows
 FIT = {"entities": (20, 200), "words": (500, 10000)}  # the range that the exponents are for
 
 
@@ -93,7 +94,7 @@ def draw(cases: list[dict[str, Any]], path: Path) -> None:
         for mode, marker in (("predict", "o"), ("train", "s")):
             rows = [c for c in cases if c["axis"] == axis and c["mode"] == mode]
             for row, key in enumerate(("seconds", "growth_mb")):
-                values = [max(c[key], 1) for c in rows]
+                values = [max(c[key], LEAST[key]) for c in rows]
                 panels[row][column].loglog([c[axis] for c in rows], values, marker=marker, label=mode)
         panels[1][column].set_xlabel(axis + (" in 1,000 words" if axis == "entities" else ", 20 entities"))
     panels[0][0].set_ylabel("seconds a document")
