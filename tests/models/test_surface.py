@@ -1,5 +1,7 @@
 """Token vectors of an encoder that knows no capitals, beside those of the words as they are written."""
 
+from functools import partial
+
 import numpy
 import pytest
 import spacy
@@ -71,14 +73,13 @@ def test_empty_documents_tell_no_width():
     """A listener to a transformer gives them vectors of width 0."""
     nlp = spacy.blank("en")
     widths = {"encoder": 16, "surface": 8}
-    layers = [Model(name, lambda m, docs, _, w=w: ([zeros(d, w) for d in docs], list)) for name, w in widths.items()]
-    model = build_surface_tok2vec_v1(*layers)
+    model = build_surface_tok2vec_v1(*(Model(name, partial(give_zeros, width=w)) for name, w in widths.items()))
     model.initialize(X=[nlp(""), nlp("An Apple fell"), nlp("")])
     assert model.get_dim("nO") == 24
 
 
-def zeros(doc: Doc, width: int) -> numpy.ndarray:
-    return numpy.zeros((len(doc), width if len(doc) else 0), dtype="f")
+def give_zeros(model: Model, docs: list[Doc], is_train: bool, *, width: int):
+    return [numpy.zeros((len(doc), width if len(doc) else 0), dtype="f") for doc in docs], list
 
 
 def gradients(model) -> list[numpy.ndarray]:

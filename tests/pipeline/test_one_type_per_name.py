@@ -28,7 +28,8 @@ def found(*ents: tuple, **settings) -> list[tuple[list[str], str]]:
 
 
 def types(*ents: tuple, **settings) -> list[str]:
-    return [m.label_ for m in sorted(grouped(*ents, **settings).spans["docre_mentions"])]
+    doc = grouped(*ents, **settings)
+    return [m.label_ for m in sorted(doc.spans["docre_mentions"])]
 
 
 BAND = (0, 1, "ORG"), (3, 5, "MISC"), (7, 8, "ORG")
