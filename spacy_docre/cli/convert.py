@@ -89,7 +89,7 @@ def convert_cli(
         msg.warn(f"{len(result.unused)} row(s) of {distant} fit no document, the first: {result.unused[0]!r}")
     if result.widened:
         n = len(result.widened)
-        msg.warn(f"{n} mention(s) were widened to whole tokens (--lang: whose), the first: {result.widened[0]}")
+        msg.warn(f"{n} mention(s) were widened to whole tokens (--lang says whose), the first: {result.widened[0]}")
     if result.left_out:
         msg.warn(f"{len(result.left_out)} invalid document(s) left out")
     weaker = sorted(result.statuses - {COMPLETE})

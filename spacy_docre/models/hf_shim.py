@@ -92,7 +92,7 @@ class PrecisionHFShim(HFShim):
         mask = kwargs["attention_mask"]
         n_pieces = mask.shape[1]
         groups = group_by_length(mask.sum(1).long(), max_pieces)
-        in_float32 = precision_on(self.precision, torch.device(self.device)) == torch.float32
+        in_float32 = precision_on(self.precision, self.device) == torch.float32
         nothing_is_faster = in_float32 and not torch.is_grad_enabled()
         parts: list[Tensor] = []
         hidden: Tensor | None = None

@@ -76,19 +76,20 @@ def check_mentions(doc: Doc, entities: list[Any]) -> list[str]:
     Raises ValueError where that makes one place of two entities, where a mention's "text" is not what stands there, and
     where an entity's "label" is that of none of its mentions.
     """
-    widened = []
+    text, widened = doc.text, []  # which spaCy puts together anew each time
     owners: dict[tuple[int, int], tuple[int, tuple[int, int]]] = {}  # tokens -> entity and characters
     for i, entity in enumerate(entities):
         check_label(entity, f"entities[{i}].label")
         for j, mention in enumerate(entity["mentions"]):
             field, place = f"entities[{i}].mentions[{j}]", (mention["start_char"], mention["end_char"])
-            found, given = doc.text[slice(*place)], mention.get("text")
+            found, given = text[slice(*place)], mention.get("text")
             if given is not None and given != found:
                 raise FieldError(
                     field, f"its 'text' is {given!r}, but {found!r} stands there: change both, or leave it out"
                 )
-            span = doc.char_span(*place, alignment_mode="expand") or doc[:0]  # entities_of has found it
-            if doc.char_span(*place) is None:
+            span = doc.char_span(*place)
+            if span is None:
+                span = doc.char_span(*place, alignment_mode="expand") or doc[:0]  # entities_of has found it
                 widened.append(f"{field}: {found[:40]!r} is {span.text[:40]!r}")
             other, other_place = owners.setdefault((span.start, span.end), (i, place))
             if other != i and other_place != place:
@@ -111,7 +112,7 @@ def check_label(entity: Mapping[str, Any], field: str) -> None:
 
 
 def is_name(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
+    return is_text(value) and value != ""
 
 
 def relation_of(
@@ -123,7 +124,7 @@ def relation_of(
         if not isinstance(relation[side], str) or relation[side] not in known:
             raise FieldError(f"{field}.{side}", f"no entity has the id {relation[side]!r}")
     label, score = relation["label"], relation.get("score", 1.0)
-    if not is_text(label) or not label:
+    if not is_name(label):
         raise FieldError(f"{field}.label", "expected a text")
     if not isinstance(score, (int, float)) or not 0 <= score <= 1:
         raise FieldError(f"{field}.score", "expected a number from 0 to 1")
