@@ -113,7 +113,7 @@ def run_arm(args: argparse.Namespace, files: Path, name: str, settings: dict[str
     corpus = args.work.resolve() / "corpus"
     teacher = args.work.resolve() / "redocred" / f"seed{seed}" / "model-last"
     done = read()
-    if str(seed) not in done.get("teacher", {}):
+    if str(seed) not in done.get("teacher", {}) and not needs_no_teacher(settings):
         add(args, ["teacher", str(seed)], distillation_report.score(teacher, corpus))
     stages = done.get("runs", {}).get(args.part, {}).get(name, {}).get(str(seed), {})
     folder = folder_of(files, args.part, name, seed)
@@ -187,12 +187,18 @@ def prepare(args: argparse.Namespace, files: Path) -> None:
 
 def annotate(args: argparse.Namespace, files: Path, settings: dict[str, Any], teacher: Path, seed: int) -> Path:
     source, limit = settings["source"], PARTS[args.part]["limit"]
+    inputs = [files / name for name in INPUTS[source]]
+    if needs_no_teacher(settings) and not limit and len(inputs) == 1:
+        return inputs[0]
     kind = f"{'' if settings['calibrated'] else 'raw-'}{'second-' if settings.get('teacher') else ''}"
     output = files / "soft" / f"{source}-{limit or 'all'}-{kind}{seed}"
-    inputs = [files / name for name in INPUTS[source]]
     options = ("--calibrate", args.work.resolve() / "corpus" / "dev.spacy") if settings["calibrated"] else ()
     spacy("docre", "annotate", teacher, *inputs, output, "--limit", limit, *options, "-g", args.gpu_id)
     return output
+
+
+def needs_no_teacher(settings: dict[str, Any]) -> bool:
+    return settings["objective"] is None and settings["targets"]["mode"] == "closed_world"
 
 
 def pretrain(
