@@ -14,8 +14,8 @@ from torch.nn.functional import pad
 from transformers.file_utils import ModelOutput
 
 from ..layers.attention import FasterLayers
-from ..layers.cast_weights import CastWeights
 from ..layers.precision import autocast, precision_on
+from ..layers.prediction_twin import PredictionTwin
 from ..memory import give_back_memory
 from .frozen import FrozenLayers
 
@@ -46,7 +46,7 @@ class PrecisionHFShim(HFShim):
         self.precision = precision
         self.max_batch_pieces = max_batch_pieces
         self.frozen = FrozenLayers(frozen_layers, cache_mb) if frozen_layers else None
-        self.cast_weights = CastWeights(whole=True)
+        self.prediction_twin = PredictionTwin(whole=True)
 
     def begin_update(self, inputs: ArgsKwargs):
         # thinc enters a CUDA autocast of its own, switched off: ours has to be inside of it.
@@ -69,13 +69,13 @@ class PrecisionHFShim(HFShim):
 
     def finish_update(self, optimizer: Optimizer) -> None:
         super().finish_update(optimizer)
-        self.cast_weights.forget()  # optimizers write into the weights' memory, unseen by torch
+        self.prediction_twin.forget()  # optimizers write into the weights' memory, unseen by torch
 
     def predict(self, inputs: ArgsKwargs) -> ModelOutput:
         """-> last_hidden_state (n_windows, n_pieces, width), float32; zeros for padding"""
         if self._model.training:  # training mode, which begin_update sets, is not set here: that visits every part
             self._model.eval()
-        encoder = self.cast_weights.of(self._model, self.precision)
+        encoder = self.prediction_twin.of(self._model, self.precision)
 
         def run(**windows: Tensor) -> Tensor:
             return encoder(**windows).last_hidden_state
