@@ -70,8 +70,9 @@ class DocEntities:
 
 def off_diagonal(n_entities: int) -> tuple[Ints, Ints]:
     """Head and tail index of every ordered pair of different entities, row-major: each (n·(n-1),)."""
-    head, tail = np.nonzero(~np.eye(n_entities, dtype=bool))
-    return head, tail
+    pair = np.arange(n_entities * (n_entities - 1))
+    head, tail = np.divmod(pair, max(1, n_entities - 1))
+    return head, tail + (tail >= head)
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,17 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 
 def attend_plainly(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
     """The same as a product, a softmax and a product, with all scores in memory."""
-    scores = torch.matmul(query / math.sqrt(query.shape[-1]), key.transpose(-1, -2))
+    n_queries, n_keys = query.shape[-2], key.shape[-2]
+    queries, keys, values = (x.reshape(-1, *x.shape[-2:]) for x in (query, key, value))
+    scale = 1 / math.sqrt(query.shape[-1])
+    scores = torch.baddbmm(query.new_empty(()), queries, keys.transpose(1, 2), beta=0, alpha=scale)
     if mask is not None:
-        scores = scores + _to_bias(mask, scores.dtype)
+        scores = scores.view(*query.shape[:-2], n_queries, n_keys) + _to_bias(mask, scores.dtype)
+        scores = scores.view(-1, n_queries, n_keys)
     # torch's softmax of short lines in half precision takes three times as long as in single
-    dtype = torch.float32 if SHORTEST <= scores.shape[-1] < LONG else scores.dtype
-    return torch.matmul(torch.softmax(scores, -1, dtype=dtype).to(value.dtype), value)
+    dtype = torch.float32 if SHORTEST <= n_keys < LONG else scores.dtype
+    mixed = torch.bmm(torch.softmax(scores, -1, dtype=dtype).to(value.dtype), values)
+    return mixed.view(*query.shape[:-1], value.shape[-1])
 
 
 class FasterLayers(TorchFunctionMode):
