@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import Errors
-from ..layers.prediction_twin import State, state_of
+from ..layers.cast_weights import State, state_of
 
 MAX_FLOAT16 = 65504.0
 

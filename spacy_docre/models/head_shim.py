@@ -26,4 +26,4 @@ class HeadShim(PyTorchShim):
 
     def finish_update(self, optimizer: Optimizer) -> None:
         super().finish_update(optimizer)
-        self._model.prediction_twin.forget()  # optimizers write into the weights' memory, unseen by torch
+        self._model.cast_weights.forget()  # optimizers write into the weights' memory, unseen by torch

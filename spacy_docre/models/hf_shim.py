@@ -14,8 +14,8 @@ from torch.nn.functional import pad
 from transformers.file_utils import ModelOutput
 
 from ..layers.attention import FasterLayers
+from ..layers.cast_weights import CastWeights
 from ..layers.precision import autocast, precision_on
-from ..layers.prediction_twin import PredictionTwin, is_special
 from ..memory import give_back_memory
 from .frozen import FrozenLayers
 from .ragged import MaskedAttention, RaggedEncoder, group_by_total
@@ -48,7 +48,7 @@ class PrecisionHFShim(HFShim):
         self.precision = precision
         self.max_batch_pieces = max_batch_pieces
         self.frozen = FrozenLayers(frozen_layers, cache_mb) if frozen_layers else None
-        self.prediction_twin = PredictionTwin(whole=True)
+        self.cast_weights = CastWeights(whole=True)
         self.ragged = RaggedEncoder()
 
     def begin_update(self, inputs: ArgsKwargs):
@@ -72,7 +72,7 @@ class PrecisionHFShim(HFShim):
 
     def finish_update(self, optimizer: Optimizer) -> None:
         super().finish_update(optimizer)
-        self.prediction_twin.forget()  # optimizers write into the weights' memory, unseen by torch
+        self.cast_weights.forget()  # optimizers write into the weights' memory, unseen by torch
 
     def predict(self, inputs: ArgsKwargs) -> ModelOutput:
         """-> last_hidden_state (n_windows, n_pieces, width), float32; zeros for padding"""
@@ -87,9 +87,9 @@ class PrecisionHFShim(HFShim):
 
     def _encode(self, kwargs: dict[str, Tensor]) -> Tensor:
         """kwargs (n_windows, n_pieces) each -> (n_windows, n_pieces, width), float32; zeros for padding"""
-        encoder = self.prediction_twin.of(self._model, self.precision)
+        encoder = self.cast_weights.of(self._model, self.precision)
         pays = self.device.type == "cpu" and not bool(kwargs["attention_mask"].all())
-        if pays and not is_special(self._model) and self.ragged.fits(self._model):
+        if pays and self.ragged.fits(self._model):
             try:
                 return self._encode_ragged(encoder, kwargs)
             except MaskedAttention:  # of long rows only

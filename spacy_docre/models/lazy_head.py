@@ -8,7 +8,7 @@ from thinc.api import Model
 from torch import nn
 
 from ..errors import Errors
-from ..layers.prediction_twin import PredictionTwin
+from ..layers.cast_weights import CastWeights
 
 
 class LazyHead(nn.Module):
@@ -23,7 +23,7 @@ class LazyHead(nn.Module):
         self.build_head = build_head
         self.docre_head: Any = None
         self.sizes: dict[str, int] | None = None
-        self.prediction_twin = PredictionTwin()
+        self.cast_weights = CastWeights()
 
     def build(self, *, new_weights: bool = False, **sizes: int) -> None:
         """Build the head, unless it has these sizes already and no new weights are wanted."""
@@ -35,7 +35,7 @@ class LazyHead(nn.Module):
         if self.docre_head is None:
             raise ValueError(Errors.E043.format(missing="the number of labels and the width of the tokens"))
         if not torch.is_grad_enabled():
-            return self.prediction_twin.of(self.docre_head, self.docre_head.precision)(*inputs, **options)
+            return self.cast_weights.of(self.docre_head, self.docre_head.precision)(*inputs, **options)
         self.docre_head.set_dropout(dropout)
         return self.docre_head(*inputs, **options)
 

@@ -28,7 +28,10 @@ class RaggedEncoder:
         self.first_position: int | None = None  # None: it can't
 
     def fits(self, encoder: nn.Module) -> bool:
-        """Whether this encoder can: one that is in float32 and not in training, outside autocast."""
+        """Whether this encoder can: one that is in float32 and not in training, outside autocast. Never one that is
+        compiled."""
+        if hasattr(encoder, "_orig_mod"):
+            return False
         kind = (type(encoder), getattr(getattr(encoder, "config", None), "_attn_implementation", None))
         if kind != self.tried:
             self.tried = kind

@@ -1,4 +1,4 @@
-"""A module as prediction wants it: weights already in the precision of the products, and in their layout."""
+"""Weights that are already in the precision of the products, for prediction."""
 
 import copy
 from collections.abc import Iterable
@@ -8,18 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .packed_linear import can_pack, pack_linear_layers
 from .precision import Float32Linear, precision_on
 
 State = tuple[tuple[int, int, int], ...]
 
 
-class PredictionTwin:
-    """Keeps a twin of a module for prediction on CPU. Its linear layers are in half precision where products are, so
-    that autocast need not cast their weights in every call, and packed where torch can do that.
+class CastWeights:
+    """Keeps a twin of a module whose linear layers are in half precision, so that autocast need not cast their weights
+    in every call.
 
     The twin shares everything else with the module, and is made anew where a weight has changed. Its weights take as
-    much memory as those of the linear layers.
+    much memory as autocast would take for them during the call.
     """
 
     def __init__(self, *, whole: bool = False) -> None:
@@ -36,15 +35,13 @@ class PredictionTwin:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, in this process or another, begins with nothing."""
-        return partial(PredictionTwin, whole=self.whole), ()
+        return partial(CastWeights, whole=self.whole), ()
 
     def of(self, module: nn.Module, precision: str) -> nn.Module:
-        """What to call in place of `module`, inside autocast and without gradients: the twin on CPUs, else the
-        module; so too if it is compiled, or somebody has put hooks on it."""
+        """What to call in place of `module`, inside autocast: the twin on CPUs in half precision, else the module."""
         on_cpu = next(module.parameters(), torch.zeros(0, device="meta")).device.type == "cpu"
         dtype = precision_on(precision, torch.device("cpu")) if on_cpu else torch.float32
-        pays = on_cpu and (dtype != torch.float32 or can_pack())
-        layers = layers_to_cast(module, whole=self.whole) if pays and not is_special(module) else []
+        layers = [] if dtype == torch.float32 else layers_to_cast(module, whole=self.whole)
         if not layers:
             self.forget()
             return module
@@ -62,14 +59,6 @@ def make_twin(module: nn.Module, dtype: torch.dtype, *, whole: bool) -> nn.Modul
     shared: also those of embeddings, of which few rows are used."""
     shared: dict[int, Any] = {id(x): x for x in (*module.parameters(), *module.buffers())}
     twin = copy.deepcopy(module, shared)
-    if dtype != torch.float32:
-        cast(twin, dtype, whole=whole)
-    if can_pack():
-        pack_linear_layers(twin)
-    return twin
-
-
-def cast(twin: nn.Module, dtype: torch.dtype, *, whole: bool) -> None:
     for layer in layers_to_cast(twin, whole=whole):
         for name, weight in layer.named_parameters(recurse=False):
             setattr(layer, name, nn.Parameter(weight.detach().to(dtype), requires_grad=False))
@@ -77,6 +66,7 @@ def cast(twin: nn.Module, dtype: torch.dtype, *, whole: bool) -> None:
         for layer in twin.modules():
             if isinstance(layer, nn.Embedding):
                 layer.register_forward_hook(lambda layer, inputs, rows: rows.to(dtype))
+    return twin
 
 
 def layers_to_cast(module: nn.Module, *, whole: bool) -> list[nn.Module]:
@@ -84,12 +74,6 @@ def layers_to_cast(module: nn.Module, *, whole: bool) -> list[nn.Module]:
     left_out = (nn.Embedding, Float32Linear)
     layers = (layer for layer in module.modules() if not isinstance(layer, left_out))
     return [layer for layer in layers if whole or isinstance(layer, nn.Linear)]
-
-
-def is_special(module: nn.Module) -> bool:
-    """Whether a twin would lack something: what torch.compile has made, or hooks."""
-    hooked = any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
-    return hooked or hasattr(module, "_orig_mod")
 
 
 def state_of(weights: Iterable[Tensor]) -> State:
