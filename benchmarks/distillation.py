@@ -209,7 +209,20 @@ def pretrain(
     component["targets"] = {"@misc": "spacy-docre.MixedTargets.v1", **settings["targets"]}
     component["distillation"] = settings["objective"]
     config["paths"]["train"] = str(documents)
+    if needs_no_teacher(settings):  # who would name labels that these documents have no example of
+        config["initialize"]["components"]["docre_relations"]["labels"] = labels_of(args)
     return train(args, config, folder, seed, PARTS[args.part]["steps"], RATES)
+
+
+def labels_of(args: argparse.Namespace) -> list[str]:
+    """What there is in the complete documents."""
+    import spacy
+    from spacy.tokens import DocBin
+
+    from spacy_docre.annotations import get_triples
+
+    docs = DocBin().from_disk(args.work.resolve() / "corpus" / "train.spacy").get_docs(spacy.blank("en").vocab)
+    return sorted({label for doc in docs for _, label, _ in get_triples(doc)})
 
 
 def finetune(args: argparse.Namespace, folder: Path, seed: int, steps: int, rates: tuple[float, float]) -> int:
