@@ -123,7 +123,8 @@ def find_first_position(encoder: nn.Module) -> int | None:
     config: Any = getattr(encoder, "config", None)
     if "position_ids" not in inspect.signature(encoder.forward).parameters or not hasattr(config, "vocab_size"):
         return None
-    ids = torch.randint(config.vocab_size, (sum(TRIAL),), generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator("cpu").manual_seed(0)
+    ids = torch.randint(config.vocab_size, (sum(TRIAL),), generator=generator, device="cpu")
     try:
         with torch.no_grad():
             texts = [x.unsqueeze(0) for x in ids.split(TRIAL)]
