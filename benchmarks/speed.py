@@ -19,10 +19,17 @@ from typing import Any
 from common import RESULTS, ROOT, case_parser, find_encoder, in_process, machine, parse_or_measure, write_result
 
 N_LABELS = 96
-SIZES = [(200, 20, 4), (200, 5, 4), (500, 60, 2), (1000, 200, 1)]  # words, entities, documents; headline first
+SIZES = [  # words, entities, labels, documents; headline first
+    (200, 20, 96, 4),
+    (200, 20, 8, 4),
+    (200, 20, 500, 4),
+    (200, 5, 96, 4),
+    (500, 60, 96, 2),
+    (1000, 200, 96, 1),
+]
 HEADER = " | ".join(
     (
-        f"{'words':>6} {'entities':>8} {'precision':>9}",
+        f"{'words':>6} {'entities':>8} {'labels':>6} {'precision':>9}",
         f"{'train ×':>7} {'docs/s':>7} {'+MB':>6}",
         f"{'pred. ×':>7} {'docs/s':>7} {'+MB':>6}",
     )
@@ -42,15 +49,15 @@ def main() -> None:
     args = parse_or_measure(parser, measure)
     result: dict[str, Any] = {
         "what": "ratio to the encoder alone, documents per second, growth of memory; medians",
-        "settings": {"labels": N_LABELS, "documents": "random words", "rounds": args.rounds},
+        "settings": {"documents": "random words", "rounds": args.rounds},
         "machine": machine(),
         "cases": [],
     }
     options = {"rounds": args.rounds, "gpu_id": args.gpu_id, "encoder": args.encoder}
     print(HEADER)
-    for words, entities, docs in SIZES:
+    for words, entities, labels, docs in SIZES:
         for precision in args.precisions:
-            case = {"words": words, "entities": entities, "docs": docs, "precision": precision}
+            case = {"words": words, "entities": entities, "labels": labels, "docs": docs, "precision": precision}
             row = {
                 **case,
                 **{mode: in_process(__file__, {**case, "mode": mode}, **options) for mode in ("train", "predict")},
@@ -61,7 +68,7 @@ def main() -> None:
 
 
 def table_row(row: dict[str, Any]) -> str:
-    cells = [f"{row['words']:6} {row['entities']:8} {row['precision']:>9}"]
+    cells = [f"{row['words']:6} {row['entities']:8} {row['labels']:6} {row['precision']:>9}"]
     for mode in ("train", "predict"):
         figures = row[mode]
         cells.append(f"{figures['ratio']:7.2f} {figures['docs_per_second']:7.1f} {figures['growth_mb']:6}")
@@ -69,14 +76,14 @@ def table_row(row: dict[str, Any]) -> str:
 
 
 def measure(
-    args: argparse.Namespace, *, words: int, entities: int, docs: int, precision: str, mode: str
+    args: argparse.Namespace, *, words: int, entities: int, labels: int, docs: int, precision: str, mode: str
 ) -> dict[str, Any]:
     import torch
 
-    nlp, optimizer = load_pipeline(find_encoder(args.encoder), precision, args.gpu_id)
+    nlp, optimizer = load_pipeline(find_encoder(args.encoder), precision, args.gpu_id, labels)
     rng = random.Random(0)
-    small = [make_example(nlp, rng, 50, 3)]
-    examples = [make_example(nlp, rng, words, entities) for _ in range(docs)]
+    small = [make_example(nlp, rng, 50, 3, labels)]
+    examples = [make_example(nlp, rng, words, entities, labels) for _ in range(docs)]
     predict_as_if_trained(nlp, [make_example(nlp, rng, 200, 20).predicted])
     ours = trainer(nlp, optimizer) if mode == "train" else predictor(nlp)
     alone = encoder_alone(nlp, examples, precision, train=mode == "train")
@@ -98,7 +105,7 @@ def measure(
     }
 
 
-def load_pipeline(encoder: str, precision: str, gpu_id: int):
+def load_pipeline(encoder: str, precision: str, gpu_id: int, n_labels: int = N_LABELS):
     import spacy
     from spacy.training.initialize import init_nlp
     from spacy.util import load_config, registry
@@ -108,7 +115,7 @@ def load_pipeline(encoder: str, precision: str, gpu_id: int):
         require_gpu(gpu_id)
     overrides = {"vars.encoder": encoder, "vars.precision": precision}
     config = load_config(ROOT / "configs" / "docre_trf.cfg", overrides=overrides, interpolate=True)
-    config["initialize"] = {"components": {"docre_relations": {"labels": [f"label {i}" for i in range(N_LABELS)]}}}
+    config["initialize"] = {"components": {"docre_relations": {"labels": [f"label {i}" for i in range(n_labels)]}}}
     config["corpora"] = {name: {"@readers": "speed.empty.v1"} for name in ("train", "dev")}
     registry.readers.register("speed.empty.v1", func=lambda: lambda nlp: [make_example(nlp, random.Random(0), 50, 3)])
     nlp = init_nlp(config)
@@ -129,7 +136,7 @@ def predict_as_if_trained(nlp, docs: list) -> None:
     component.threshold_offset = float(np.quantile(margins, 1 - 1 / (11 * margins.shape[1])))
 
 
-def make_example(nlp, rng: random.Random, words: int, entities: int):
+def make_example(nlp, rng: random.Random, words: int, entities: int, n_labels: int = N_LABELS):
     """A document of random words; a third of the entities has two mentions."""
     from spacy.tokens import Doc, Span
     from spacy.training import Example
@@ -146,7 +153,7 @@ def make_example(nlp, rng: random.Random, words: int, entities: int):
     reference = make()
     pairs = [(h, t) for h in range(entities) for t in range(entities) if h != t]
     chosen = rng.sample(pairs, len(pairs) // 14)
-    relations = [(str(h), f"label {rng.randrange(N_LABELS)}", str(t)) for h, t in chosen]
+    relations = [(str(h), f"label {rng.randrange(n_labels)}", str(t)) for h, t in chosen]
     set_relations(reference, relations, status="complete")
     return Example(make(), reference)
 
