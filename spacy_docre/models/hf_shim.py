@@ -1,7 +1,7 @@
 """The encoder's shim: autocast on any device, and windows in groups of similar length."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,10 +18,11 @@ from ..layers.cast_weights import CastWeights
 from ..layers.precision import autocast, precision_on
 from ..memory import give_back_memory
 from .frozen import FrozenLayers
-from .ragged import MaskedAttention, RaggedEncoder, group_by_total
+from .ragged import MaskedAttention, RaggedEncoder
+from .windows import group_windows, used_columns
 
 LONG = 4  # times `max_batch_pieces` is a document, or a batch of them, after which memory is given back
-MIN_FILL = 0.8  # windows shorter than this share of the longest beside them are encoded apart from it
+Part = tuple[tuple[Tensor, Tensor | slice], Tensor]  # which windows and word pieces, and their vectors
 
 
 class PrecisionHFShim(HFShim):
@@ -88,47 +89,38 @@ class PrecisionHFShim(HFShim):
     def _encode(self, kwargs: dict[str, Tensor]) -> Tensor:
         """kwargs (n_windows, n_pieces) each -> (n_windows, n_pieces, width), float32; zeros for padding"""
         encoder = self.cast_weights.of(self._model, self.precision)
+        shape = kwargs["attention_mask"].shape
         pays = self.device.type == "cpu" and not bool(kwargs["attention_mask"].all())
         if pays and self.ragged.fits(self._model):
             try:
-                return self._encode_ragged(encoder, kwargs)
+                return gather(self._in_a_row(encoder, kwargs), shape)
             except MaskedAttention:  # of long rows only
                 self.ragged.give_up()
-        return self._encode_padded(encoder, kwargs)
+        return gather(self._padded(encoder, kwargs), shape)
 
-    def _encode_ragged(self, encoder: nn.Module, kwargs: dict[str, Tensor]) -> Tensor:
-        """As _encode, with windows in one row."""
+    def _in_a_row(self, encoder: nn.Module, kwargs: dict[str, Tensor]) -> Iterator[Part]:
+        """Windows in one row, without padding. A part is (n_used, width)."""
         used = kwargs["attention_mask"].bool()
-        hidden: Tensor | None = None
-        for rows in group_by_total(used.sum(1), self.max_batch_pieces):
+        for rows in group_windows(used.sum(1), self.max_batch_pieces, padded=False):
             with autocast(self.precision, self.device):
                 part = self.ragged(encoder, {name: x[rows] for name, x in kwargs.items()}).float()
-            if hidden is None:
-                hidden = part.new_zeros((*used.shape, part.shape[-1]))
             window, piece = used[rows].nonzero(as_tuple=True)
-            hidden[rows[window], piece] = part
-        assert hidden is not None
-        return hidden
+            yield (rows[window], piece), part
 
-    def _encode_padded(self, encoder: nn.Module, kwargs: dict[str, Tensor]) -> Tensor:
-        """As _encode, with windows of similar length in groups."""
+    def _padded(self, encoder: nn.Module, kwargs: dict[str, Tensor]) -> Iterator[Part]:
+        """Windows of similar length in groups. A part is (n_windows, n_columns, width)."""
         mask = kwargs["attention_mask"]
         nothing_is_faster = precision_on(self.precision, self.device) == torch.float32
-        hidden: Tensor | None = None
-        for rows in group_by_length(mask.sum(1).long(), self.max_batch_pieces):
+        for rows in group_windows(mask.sum(1).long(), self.max_batch_pieces, padded=True):
             columns = used_columns(mask[rows])
             with autocast(self.precision, self.device), nullcontext() if nothing_is_faster else FasterLayers():
                 part = encoder(**{name: x[rows, columns] for name, x in kwargs.items()}).last_hidden_state.float()
-            if hidden is None:
-                hidden = part.new_zeros((*mask.shape, part.shape[-1]))
-            hidden[rows, columns] = part
-        assert hidden is not None
-        return hidden
+            yield (rows, columns), part
 
     def _encode_to_learn(self, run: Callable[..., Tensor], kwargs: dict[str, Tensor]) -> Tensor:
         """The same, with a graph. run: the encoder on some windows."""
         mask = kwargs["attention_mask"]
-        groups = group_by_length(mask.sum(1).long(), sys.maxsize)
+        groups = group_windows(mask.sum(1).long(), sys.maxsize, padded=True)
         parts = []
         for rows in groups:
             columns = used_columns(mask[rows])
@@ -138,21 +130,12 @@ class PrecisionHFShim(HFShim):
         return torch.cat(parts)[torch.argsort(torch.cat(groups))]
 
 
-def used_columns(mask: Tensor) -> slice:
-    """The columns in which any window has word pieces: tokenizers pad on either side."""
-    used = mask.any(0).nonzero().flatten()
-    return slice(int(used[0]), int(used[-1]) + 1)
-
-
-def group_by_length(lengths: Tensor, max_pieces: int) -> list[Tensor]:
-    """Windows in groups of similar length, the longest first, as indices. A group has at most `max_pieces` word pieces
-    with padding, or one window."""
-    order = torch.argsort(lengths, descending=True, stable=True)
-    sizes = lengths[order].tolist()
-    groups, start = [], 0
-    for i, size in enumerate(sizes):
-        longest = sizes[start]
-        if i > start and (size < MIN_FILL * longest or (i + 1 - start) * longest > max_pieces):
-            groups.append(order[start:i])
-            start = i
-    return [*groups, order[start:]]
+def gather(parts: Iterable[Part], shape: torch.Size) -> Tensor:
+    """-> (*shape, width), zeros where no part is"""
+    hidden: Tensor | None = None
+    for place, part in parts:
+        if hidden is None:
+            hidden = part.new_zeros((*shape, part.shape[-1]))
+        hidden[place] = part
+    assert hidden is not None
+    return hidden

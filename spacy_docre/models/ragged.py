@@ -2,7 +2,8 @@
 itself alone."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -51,19 +52,6 @@ class RaggedEncoder:
         self.first_position = None
 
 
-def group_by_total(lengths: Tensor, max_pieces: int) -> list[Tensor]:
-    """Windows in groups, the longest first, as indices. A group has at most `max_pieces` word pieces, or one window."""
-    order = torch.argsort(lengths, descending=True, stable=True)
-    groups: list[Tensor] = []
-    start = total = 0
-    for i, size in enumerate(lengths[order].tolist()):
-        if i > start and total + size > max_pieces:
-            groups.append(order[start:i])
-            start, total = i, 0
-        total += size
-    return [*groups, order[start:]]
-
-
 def encode_row(encoder: nn.Module, lengths: Sequence[int], pieces: dict[str, Tensor], first_position: int) -> Tensor:
     """lengths: of each window; pieces: input_ids and others, (n_pieces,) each -> last_hidden_state (n_pieces, width)
 
@@ -73,10 +61,16 @@ def encode_row(encoder: nn.Module, lengths: Sequence[int], pieces: dict[str, Ten
     ids = pieces["input_ids"]
     positions = torch.cat([torch.arange(n, device=ids.device) for n in lengths]) + first_position
     row = {"token_type_ids": torch.zeros_like(ids), **pieces, "position_ids": positions}
-    accepted = inspect.signature(encoder.forward).parameters
-    row = {name: x.unsqueeze(0) for name, x in row.items() if name in accepted or name in pieces}
+    row = {
+        name: x.unsqueeze(0) for name, x in row.items() if name in pieces or name in arguments_of(type(encoder).forward)
+    }
     with WindowAttention(lengths):
         return encoder(**row, attention_mask=torch.ones_like(row["input_ids"])).last_hidden_state[0]
+
+
+@cache
+def arguments_of(forward: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(forward).parameters)
 
 
 class MaskedAttention(Exception):
@@ -84,17 +78,15 @@ class MaskedAttention(Exception):
 
 
 class WindowAttention(FasterLayers):
-    """A context in which torch's attention, of one row, is that of the windows in it. `n_calls` counts."""
+    """A context in which torch's attention, of one row, is that of the windows in it."""
 
     def __init__(self, lengths: Sequence[int]) -> None:
         super().__init__()
         self.runs = [(length, len(list(same))) for length, same in groupby(n for n in lengths if n)]
-        self.n_calls = 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is not scaled_dot_product_attention:
             return super().__torch_function__(func, types, args, kwargs)
-        self.n_calls += 1
         query, key, value = args[:3]
         is_plain = len(args) == 3 and all(
             x is None or (not isinstance(x, Tensor) and not x) for x in (kwargs or {}).values()
@@ -121,7 +113,7 @@ def find_first_position(encoder: nn.Module) -> int | None:
     """With what number positions have to begin, for two windows in one row to give what each gives alone; None where
     none is right. The encoder is one that is not in training."""
     config: Any = getattr(encoder, "config", None)
-    if "position_ids" not in inspect.signature(encoder.forward).parameters or not hasattr(config, "vocab_size"):
+    if "position_ids" not in arguments_of(type(encoder).forward) or not hasattr(config, "vocab_size"):
         return None
     generator = torch.Generator("cpu").manual_seed(0)
     ids = torch.randint(config.vocab_size, (sum(TRIAL),), generator=generator, device="cpu")

@@ -10,8 +10,7 @@ from spacy.training import Example
 from thinc.api import ArgsKwargs
 
 from spacy_docre import set_entities, set_relations
-from spacy_docre.models import hf_shim
-from spacy_docre.models.hf_shim import MIN_FILL, group_by_length
+from spacy_docre.models import windows
 from spacy_docre.training.adamw import create_adamw_v1
 
 from ..conftest import WORDS, make_doc
@@ -124,23 +123,6 @@ def test_predicting_equals_the_forward_pass_of_training(encoder):
     assert hidden(nlp, docs)[mask] == pytest.approx(trained[mask], abs=1e-5)
 
 
-def test_windows_of_one_group_by_hand():
-    """At least 0.8 times as long as the longest: 5 and 4; then 2; then 1. With at most 8 pieces, 5 and 4 are apart."""
-    lengths = torch.tensor([5, 2, 4, 1])
-    assert [g.tolist() for g in group_by_length(lengths, 10)] == [[0, 2], [1], [3]]
-    assert [g.tolist() for g in group_by_length(lengths, 8)] == [[0], [2], [1], [3]]
-    assert [g.tolist() for g in group_by_length(torch.tensor([7, 7, 7]), 14)] == [[0, 1], [2]]
-
-
-@pytest.mark.parametrize("max_pieces", [1, 7, 64, 10**6])
-def test_every_window_is_in_one_group_that_fits(max_pieces):
-    lengths = torch.randint(1, 65, (50,), generator=torch.Generator().manual_seed(0))
-    groups = group_by_length(lengths, max_pieces)
-    assert sorted(i for g in groups for i in g.tolist()) == list(range(50))
-    assert all(int(lengths[g].min()) >= MIN_FILL * int(lengths[g].max()) for g in groups)
-    assert all(len(g) == 1 or len(g) * int(lengths[g].max()) <= max_pieces for g in groups)
-
-
 def test_groups_change_nothing_in_training(encoder, monkeypatch):
     """Neither vectors nor gradients, without dropout: windows of very different lengths, one by one or all together."""
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -151,7 +133,7 @@ def test_groups_change_nothing_in_training(encoder, monkeypatch):
     weights = {n: p for n, p in model.transformer.named_parameters() if p.requires_grad}
     found = []
     for min_fill in (0.0, 1.1):
-        monkeypatch.setattr(hf_shim, "MIN_FILL", min_fill)
+        monkeypatch.setattr(windows, "MIN_FILL", min_fill)
         model.transformer.zero_grad()
         inputs = ArgsKwargs(args=(), kwargs={"input_ids": ids, "attention_mask": mask})
         output, backprop = shim.begin_update(inputs)
