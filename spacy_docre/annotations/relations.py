@@ -146,8 +146,8 @@ def checked(rel: Mapping[str, Any], n_tokens: int) -> dict[str, Any]:
     """The relation with a float score and lists of ints as evidence. Raises ValueError for anything else."""
     if rel["head"] == rel["tail"]:
         raise ValueError(Errors.E002.format(id=rel["head"]))
-    score = rel["score"]
-    if not isinstance(score, (float, Real)) or not 0 <= float(score) <= 1:
+    score: Any = rel["score"]  # not made a float yet: an int may be too large for that
+    if not isinstance(score, (float, Real)) or not 0 <= rel["score"] <= 1:
         raise ValueError(Errors.E008.format(**rel))
     if not all(is_range(e, n_tokens) for e in rel["evidence"]):
         raise ValueError(Errors.E007.format(**{**rel, "n_tokens": n_tokens}))

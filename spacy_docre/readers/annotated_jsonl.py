@@ -11,7 +11,7 @@ from spacy.util import filter_spans
 from ..annotations import MENTIONS_KEY, get_entity_ids, set_relations
 from ..errors import Errors
 from .docred_schema import FieldError
-from .documents import doc_of_record, is_text, lines_of, record_of_line
+from .documents import count_characters, doc_of_record, is_text, lines_of, record_of_line
 from .json_stream import CorpusError
 
 
@@ -143,9 +143,10 @@ def evidence_of(doc: Doc, span: Any, field: str) -> tuple[int, int]:
     """By characters, widened to whole tokens."""
     start, end = (span.get("start_char"), span.get("end_char")) if isinstance(span, Mapping) else (None, None)
     found = None
-    if type(start) is int and type(end) is int and 0 <= start < end <= len(doc.text):
+    n_chars = count_characters(doc)
+    if type(start) is int and type(end) is int and 0 <= start < end <= n_chars:
         found = doc.char_span(start, end, alignment_mode="expand")
     if found is None or not len(found):
-        problem = f"expected 'start_char' and 'end_char' within the text's {len(doc.text)} characters"
+        problem = f"expected 'start_char' and 'end_char' within the text's {n_chars} characters"
         raise FieldError(field, problem)
     return found.start, found.end

@@ -170,7 +170,7 @@ def mention_of(doc: Doc, mention: Any, entity: Mapping[str, Any], field: str) ->
     found = mention if isinstance(mention, Mapping) else {}
     start, end, type_ = found.get("start_char"), found.get("end_char"), found.get("label") or entity.get("label", "")
     kb_id = entity.get("kb_id") or ""
-    n_chars = len(doc.text)
+    n_chars = count_characters(doc)
     if not (type(start) is int and type(end) is int and 0 <= start < end <= n_chars and is_text(type_, kb_id)):
         raise ValueError(
             f"{field}: expected 'start_char' and 'end_char' within the text's {n_chars} characters, and a 'label' or "
@@ -180,6 +180,11 @@ def mention_of(doc: Doc, mention: Any, entity: Mapping[str, Any], field: str) ->
     if not span or not span.text.strip():
         raise ValueError(f"{field}: no token at characters {start} to {end}")
     return span
+
+
+def count_characters(doc: Doc) -> int:
+    """The length of its text, which is not put together for that."""
+    return doc[-1].idx + len(doc[-1].text_with_ws) if len(doc) else 0
 
 
 def is_text(*values: Any) -> bool:
