@@ -59,28 +59,31 @@ def paired_bootstrap(first: list[Any], second: list[Any], seed: int = 0) -> tupl
 
 
 def main(path: Path) -> None:
+    """Print all figures, their mean over seeds, and what the differences to two baselines are: the teacher, and the
+    student that was fine-tuned after learning labels as they are."""
     result = json.loads(path.read_text(encoding="utf8"))
     teacher = result.get("teacher", {})
-    print(f"{'':42}{''.join(f'{title:>8}' for title in FIGURES.values())}   seeds  against the teacher")
-    print_row("teacher", teacher, teacher)
-    for rates, figures in result.get("tuning", {}).items():
-        print_row(f"fine-tuned at {rates}", {"0": figures}, teacher)
+    rows = [("teacher", teacher)]
+    rows += [(f"fine-tuned at {rates}", {"0": figures}) for rates, figures in result.get("tuning", {}).items()]
     for part, arms in result.get("runs", {}).items():
         for name, seeds in arms.items():
             for stage in ("pretrained", "finetuned"):
                 runs = {seed: stages[stage] for seed, stages in seeds.items() if stage in stages}
-                if runs:
-                    print_row(f"{part}: {name}, {stage}", runs, teacher)
+                rows += [(f"{part}: {name}, {stage}", runs)] if runs else []
+    labels = dict(rows).get("full: labels as they are, finetuned", {})
+    print(f"{'':55}{''.join(f'{title:>8}' for title in FIGURES.values())}  seeds  to the teacher       to the labels")
+    for name, runs in rows:
+        cells = "".join(f"{100 * np.mean([r[x] for r in runs.values()]):8.1f}" for x in FIGURES)
+        print(f"{name:55}{cells}  {' '.join(runs):5}  {against(runs, teacher):19}  {against(runs, labels)}")
 
 
-def print_row(name: str, runs: dict[str, Any], teacher: dict[str, Any]) -> None:
-    cells = "".join(f"{100 * np.mean([r[x] for r in runs.values()]):8.1f}" for x in FIGURES)
-    both = [seed for seed in runs if seed in teacher and runs is not teacher]
-    against = ""
-    if both:
-        mean, low, high = paired_bootstrap([runs[s]["counts"] for s in both], [teacher[s]["counts"] for s in both])
-        against = f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-    print(f"{name:42}{cells}{len(runs):>8}  {against}")
+def against(runs: dict[str, Any], baseline: dict[str, Any]) -> str:
+    """The difference in points of F1, with its interval, over the seeds that both have."""
+    both = [seed for seed in runs if seed in baseline and runs is not baseline]
+    if not both:
+        return ""
+    mean, low, high = paired_bootstrap([runs[s]["counts"] for s in both], [baseline[s]["counts"] for s in both])
+    return f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
 if __name__ == "__main__":
