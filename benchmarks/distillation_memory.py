@@ -25,7 +25,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "runs", help="where distillation.py put its files")
     work = parser.parse_args().work.resolve()
     files, corpus = work / "distillation", work / "corpus"
-    teacher = work / "redocred" / "seed0" / "model-last"
+    teacher = next(iter(sorted(work.glob("redocred/seed*/model-last"))), None)
+    if teacher is None:
+        raise SystemExit(f"No teacher in {work / 'redocred'}: run benchmarks/redocred.py first")
     rows: list[dict[str, Any]] = []
     for n_docs in SIZES:
         soft, model = files / "memory" / f"soft-{n_docs}", files / "memory" / "model"
