@@ -3,7 +3,7 @@
     python benchmarks/redocred.py ../shared/data/redocred --seeds 0 1 2       # the teachers
     python benchmarks/distillation.py slice --more ../shared/data/docred_incomplete
     python benchmarks/distillation.py full --more ../shared/data/docred_incomplete --seeds 0 1 2
-    python benchmarks/distillation.py rates --more …                          # how the rates of fine-tuning were chosen
+    python benchmarks/distillation.py rates --arms …                          # rates and steps of fine-tuning its students
     python benchmarks/distillation.py table
 
 `slice`: every choice of targets, objective and source, on 1,000 documents once. `full`: the comparisons that count, on
@@ -28,7 +28,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "full": {"limit": 0, "steps": 2000, "finetune_steps": 1000},
 }
 RATES, FINETUNE_RATES = (2e-4, 1e-3), (2e-4, 1e-3)  # of encoder and head
-TRIED = ((1e-4, 5e-4, 400), (2e-4, 1e-3, 1000), (3e-5, 1e-4, 400))  # rates and steps, for the first student of `full`
+TRIED = ((1e-4, 5e-4, 1000), (1e-4, 5e-4, 400), (5e-5, 2e-4, 1000), (3e-5, 1e-4, 400))  # rates and steps of fine-tuning
 INPUTS = {  # source -> what `annotate` reads
     "incomplete": ["incomplete"],
     "wikidata": ["wikidata"],
@@ -129,7 +129,7 @@ def run_arm(args: argparse.Namespace, files: Path, name: str, settings: dict[str
         seconds = pretrain(args, files, settings, documents, folder / "pretrained", seed)
         figures = distillation_report.score(folder / "pretrained" / "model-last", corpus)
         add(args, [*place, "pretrained"], {"training_seconds": seconds, **figures})
-    seconds = finetune(args, folder, seed, PARTS[args.part]["finetune_steps"], FINETUNE_RATES)
+    seconds = finetune(args, folder, folder / "finetuned", seed, PARTS[args.part]["finetune_steps"], FINETUNE_RATES)
     figures = distillation_report.score(folder / "finetuned" / "model-last", corpus)
     add(args, [*place, "finetuned"], {"training_seconds": seconds, **figures})
     add(args, [*place, "settings"], json.loads(json.dumps(settings).replace(f"{files}/", "")))
@@ -142,15 +142,20 @@ def folder_of(files: Path, part: str, name: str, seed: int) -> Path:
 
 
 def tune(args: argparse.Namespace, files: Path) -> None:
-    """Fine-tune one student with all rates and numbers of steps."""
-    folder = files / "models" / "full" / "distilled-0"
-    for encoder_rate, head_rate, steps in TRIED:
-        name = f"{encoder_rate:g} / {head_rate:g}, {steps} steps"
-        if name not in read().get("tuning", {}):
-            print(f"== fine-tuning {name}", flush=True)
-            finetune(args, folder, 0, steps, (encoder_rate, head_rate))
-            figures = distillation_report.score(folder / "finetuned" / "model-last", args.work.resolve() / "corpus")
-            add(args, ["tuning", name], figures)
+    """Fine-tune students of `full` with all rates and numbers of steps."""
+    for arm_name in args.arms or ["distilled"]:
+        for seed in args.seeds:
+            student = folder_of(files, "full", arm_name, seed)
+            for encoder_rate, head_rate, steps in TRIED:
+                name = f"{encoder_rate:g} / {head_rate:g}, {steps} steps"
+                if name in read().get("tuning", {}).get(arm_name, {}).get(str(seed), {}):
+                    continue
+                print(f"== {arm_name}, seed {seed}, fine-tuning {name}", flush=True)
+                folder = folder_of(files, "tuning", arm_name, seed)
+                shutil.rmtree(folder, ignore_errors=True)
+                seconds = finetune(args, student, folder, seed, steps, (encoder_rate, head_rate))
+                figures = distillation_report.score(folder / "model-last", args.work.resolve() / "corpus")
+                add(args, ["tuning", arm_name, str(seed), name], {"training_seconds": seconds, **figures})
 
 
 def add(args: argparse.Namespace, place: list[str], figures: dict[str, Any]) -> None:
@@ -225,11 +230,14 @@ def labels_of(args: argparse.Namespace) -> list[str]:
     return sorted({label for doc in docs for _, label, _ in get_triples(doc)})
 
 
-def finetune(args: argparse.Namespace, folder: Path, seed: int, steps: int, rates: tuple[float, float]) -> int:
+def finetune(
+    args: argparse.Namespace, student: Path, folder: Path, seed: int, steps: int, rates: tuple[float, float]
+) -> int:
+    """The pretrained student of STUDENT goes on, to FOLDER."""
     config = Config().from_disk(ROOT / "configs" / "docre_finetune.cfg", interpolate=False)
     config["paths"]["train"] = str(args.work.resolve() / "corpus" / "train.spacy")
-    config["paths"]["student"] = str(folder / "pretrained" / "model-last")
-    return train(args, config, folder / "finetuned", seed, steps, rates)
+    config["paths"]["student"] = str(student / "pretrained" / "model-last")
+    return train(args, config, folder, seed, steps, rates)
 
 
 def train(

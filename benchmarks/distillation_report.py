@@ -64,7 +64,10 @@ def main(path: Path) -> None:
     result = json.loads(path.read_text(encoding="utf8"))
     teacher = result.get("teacher", {})
     rows = [("teacher", teacher)]
-    rows += [(f"fine-tuned at {rates}", {"0": figures}) for rates, figures in result.get("tuning", {}).items()]
+    for name, seeds in result.get("tuning", {}).items():
+        for rates in dict.fromkeys(rates for tried in seeds.values() for rates in tried):
+            runs = {seed: tried[rates] for seed, tried in seeds.items() if rates in tried}
+            rows.append((f"{name}, fine-tuned at {rates}", runs))
     for part, arms in result.get("runs", {}).items():
         for name, seeds in arms.items():
             for stage in ("pretrained", "finetuned"):
