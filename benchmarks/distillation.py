@@ -3,7 +3,7 @@
     python benchmarks/redocred.py ../shared/data/redocred --seeds 0 1 2       # the teachers
     python benchmarks/distillation.py slice --more ../shared/data/docred_incomplete
     python benchmarks/distillation.py full --more ../shared/data/docred_incomplete --seeds 0 1 2
-    python benchmarks/distillation.py rates --arms …                          # rates and steps of fine-tuning its students
+    python benchmarks/distillation.py rates --arms …          # rates and steps of fine-tuning its students
     python benchmarks/distillation.py table
 
 `slice`: every choice of targets, objective and source, on 1,000 documents once. `full`: the comparisons that count, on
