@@ -25,9 +25,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "runs", help="where distillation.py put its files")
     work = parser.parse_args().work.resolve()
     files, corpus = work / "distillation", work / "corpus"
-    teacher = next(iter(sorted(work.glob("redocred/seed*/model-last"))), None)
-    if teacher is None:
+    teachers = sorted(work.glob("redocred/seed*/model-last"))
+    if not teachers:
         raise SystemExit(f"No teacher in {work / 'redocred'}: run benchmarks/redocred.py first")
+    teacher = teachers[0]
     rows: list[dict[str, Any]] = []
     for n_docs in SIZES:
         soft, model = files / "memory" / f"soft-{n_docs}", files / "memory" / "model"

@@ -61,9 +61,8 @@ def encode_row(encoder: nn.Module, lengths: Sequence[int], pieces: dict[str, Ten
     ids = pieces["input_ids"]
     positions = torch.cat([torch.arange(n, device=ids.device) for n in lengths]) + first_position
     row = {"token_type_ids": torch.zeros_like(ids), **pieces, "position_ids": positions}
-    row = {
-        name: x.unsqueeze(0) for name, x in row.items() if name in pieces or name in arguments_of(type(encoder).forward)
-    }
+    accepted = arguments_of(type(encoder).forward)
+    row = {name: x.unsqueeze(0) for name, x in row.items() if name in accepted or name in pieces}
     with WindowAttention(lengths):
         return encoder(**row, attention_mask=torch.ones_like(row["input_ids"])).last_hidden_state[0]
 
