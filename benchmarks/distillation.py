@@ -15,6 +15,7 @@ import argparse
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,11 @@ def arm(
     *,
     calibrated: bool = True,
     teacher: str = "",
+    teacher_seeds: Sequence[int] = (),
     **settings: Any,
 ) -> dict[str, Any]:
     """Where the documents come from, and what the student learns from them. teacher: an arm of `full` whose fine-tuned
-    student it is; else that of redocred.py."""
+    student it is; else that of redocred.py. teacher_seeds: of several teachers; else one, of the student's own seed."""
     targets = {"mode": mode, **settings}
     return {
         "source": source,
@@ -56,6 +58,7 @@ def arm(
         "objective": objective,
         "targets": targets,
         **({"teacher": teacher} if teacher else {}),
+        **({"teacher_seeds": list(teacher_seeds)} if teacher_seeds else {}),
     }
 
 
@@ -66,6 +69,9 @@ def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
             "labels as they are": arm("closed_world", objective=None),
             "labels as they are, nothing in the unlabelled": arm("closed_world", "all", None),
             "distilled from that": arm("teacher_soft", "all", priors=priors, teacher="labels as they are"),
+            "distilled from three of them": arm(
+                "teacher_soft", "all", priors=priors, teacher="labels as they are", teacher_seeds=(0, 1, 2)
+            ),
         }
     objectives = ("TemperatureKL", "BernoulliKL", "SymmetricKL", "ZLPRDistil")
     return {
@@ -111,21 +117,22 @@ def main() -> None:
 def run_arm(args: argparse.Namespace, files: Path, name: str, settings: dict[str, Any], seed: int) -> None:
     """Pretrain, score, fine-tune, score: each unless that has been done."""
     corpus = args.work.resolve() / "corpus"
-    teacher = args.work.resolve() / "redocred" / f"seed{seed}" / "model-last"
+    teachers = [args.work.resolve() / "redocred" / f"seed{seed}" / "model-last"]
     done = read()
-    if str(seed) not in done.get("teacher", {}) and not needs_no_teacher(settings):
-        add(args, ["teacher", str(seed)], distillation_report.score(teacher, corpus))
+    if str(seed) not in done.get("teacher", {}) and "teacher" not in settings and not needs_no_teacher(settings):
+        add(args, ["teacher", str(seed)], distillation_report.score(teachers[0], corpus))
     stages = done.get("runs", {}).get(args.part, {}).get(name, {}).get(str(seed), {})
     folder = folder_of(files, args.part, name, seed)
     if settings.get("teacher"):
-        teacher = folder_of(files, "full", settings["teacher"], seed) / "finetuned" / "model-last"
+        folders = [folder_of(files, "full", settings["teacher"], s) for s in settings.get("teacher_seeds", [seed])]
+        teachers = [folder / "finetuned" / "model-last" for folder in folders]
     is_teacher = name in {a.get("teacher") for a in table_of_arms(args.part, "").values()}
     if "finetuned" in stages and (not is_teacher or (folder / "finetuned" / "model-last").exists()):
         return
     print(f"== {args.part}, {name}, seed {seed}", flush=True)
     place = ["runs", args.part, name, str(seed)]
     if "pretrained" not in stages or not (folder / "pretrained" / "model-last").exists():
-        documents = annotate(args, files, settings, teacher, seed)
+        documents = annotate(args, files, settings, teachers, seed)
         seconds = pretrain(args, files, settings, documents, folder / "pretrained", seed)
         figures = distillation_report.score(folder / "pretrained" / "model-last", corpus)
         add(args, [*place, "pretrained"], {"training_seconds": seconds, **figures})
@@ -190,15 +197,17 @@ def prepare(args: argparse.Namespace, files: Path) -> None:
         spacy("docre", "priors", complete, files / "incomplete", files / "priors.json")
 
 
-def annotate(args: argparse.Namespace, files: Path, settings: dict[str, Any], teacher: Path, seed: int) -> Path:
+def annotate(args: argparse.Namespace, files: Path, settings: dict[str, Any], teachers: list[Path], seed: int) -> Path:
     source, limit = settings["source"], PARTS[args.part]["limit"]
     inputs = [files / name for name in INPUTS[source]]
     if needs_no_teacher(settings) and not limit and len(inputs) == 1:
         return inputs[0]
     kind = f"{'' if settings['calibrated'] else 'raw-'}{'second-' if settings.get('teacher') else ''}"
-    output = files / "soft" / f"{source}-{limit or 'all'}-{kind}{seed}"
-    options = ("--calibrate", args.work.resolve() / "corpus" / "dev.spacy") if settings["calibrated"] else ()
-    spacy("docre", "annotate", teacher, *inputs, output, "--limit", limit, *options, "-g", args.gpu_id)
+    seeds = "+".join(map(str, settings.get("teacher_seeds", [seed])))
+    output = files / "soft" / f"{source}-{limit or 'all'}-{kind}{seeds}"
+    options = ["--calibrate", args.work.resolve() / "corpus" / "dev.spacy"] if settings["calibrated"] else []
+    options += [x for teacher in teachers[1:] for x in ("--also", teacher)]
+    spacy("docre", "annotate", teachers[0], *inputs, output, "--limit", limit, *options, "-g", args.gpu_id)
     return output
 
 

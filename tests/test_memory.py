@@ -8,7 +8,10 @@ import pytest
 import spacy
 
 from spacy_docre import get_relations, memory
+from spacy_docre.inference.annotate import KEPT, annotate
+from spacy_docre.inference.teacher import Teacher
 from spacy_docre.memory import MemoryLimit, resident_bytes
+from spacy_docre.readers.shards import write_shard
 
 from .conftest import make_doc
 from .test_old_models import TINY
@@ -69,6 +72,23 @@ def test_many_short_streams_count_as_one(process):
         (doc,) = nlp.pipe([make_doc(nlp.vocab)])
         assert get_relations(doc)
         assert process["size"] == after * MB
+
+
+def test_annotating_gives_memory_back_between_batches(process, monkeypatch, tmp_path):
+    """Each batch of 8 leaves 50 MB behind: without that the process would take 1 GB more in one shard."""
+    teacher = Teacher(str(TINY))
+    logits, sizes = teacher.logits, []
+
+    def growing(docs):
+        process["size"] += 50 * MB
+        sizes.append(process["size"])
+        return logits(docs)
+
+    monkeypatch.setattr(teacher, "logits", growing)
+    write_shard([make_doc() for _ in range(160)], tmp_path / "corpus.spacy")
+    assert annotate([teacher], [tmp_path / "corpus.spacy"], tmp_path / "soft").n_docs == 160
+    assert len(sizes) == 20
+    assert max(sizes) <= 1000 * MB + KEPT + 50 * MB
 
 
 @on_linux

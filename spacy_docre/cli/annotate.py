@@ -62,10 +62,10 @@ def run(models: list[str], inputs: list[Path], output: Path, *, limit: int, **se
     from tqdm import tqdm
 
     from ..inference.annotate import annotate, count_docs
-    from ..inference.teacher import Teacher
+    from ..inference.teacher import load_teachers
 
     n_docs = min(count_docs(inputs), limit or sys.maxsize)
-    teachers = [Teacher(model) for model in models]
+    teachers = load_teachers(models)
     with tqdm(total=n_docs, unit=" docs", disable=None) as bar:
         manifest = annotate(teachers, inputs, output, limit=limit, on_progress=bar.update, **settings)
     for name, (scale, offset) in manifest.calibration.items():

@@ -216,7 +216,8 @@ class Errors(metaclass=Messages):
     )
     E122 = "{source} has no component {component!r}. Its pipeline: {pipeline}."
     E125 = (
-        "Two teachers have one name: {names}. Copy one to a folder with another name, so that both can be told apart."
+        "Two teachers have one name, so their logits can't be told apart: {names}. Name each model once; in Python, "
+        "Teacher(model, name=…) gives it another name."
     )
     E126 = (
         "{output} and {input} lie within each other, so the output would be read as input. Write to a folder beside it."

@@ -67,3 +67,7 @@ class Warnings(metaclass=Messages):
         "a component that finds them before this one (a ner, an entity_ruler), or give documents with doc.ents or "
         "set_entities."
     )
+    W017 = (
+        "The documents have logits of a teacher {name!r} already; they are replaced. If that was another model, begin "
+        "anew with documents without its logits, and name both in one call: annotate MODEL IN… OUT_DIR --also MODEL."
+    )

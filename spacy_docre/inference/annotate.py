@@ -11,8 +11,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..annotations import UNCALIBRATED, SoftLabels, get_entities, get_soft_labels, set_soft_labels
-from ..errors import Errors
-from ..memory import give_back_memory
+from ..errors import Errors, Warnings, warn_once
+from ..memory import MemoryLimit, give_back_memory
 from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import Manifest, sha256
 from ..readers.shards import find_shards, load_shard, write_shard
@@ -20,7 +20,8 @@ from .calibration import calibrate
 from .resume import clear, describe_files, find_earlier, require_apart
 from .teacher import Teacher
 
-BATCH_SIZE = 32  # documents that are in memory with their hidden states
+BATCH_SIZES = {"cpu": 8, "gpu": 32}  # documents that are in memory with their hidden states
+KEPT = 128 << 20  # bytes freed by earlier batches: more of them lie in pieces that are too small for the next ones
 
 
 def annotate(
@@ -79,8 +80,12 @@ def label_next(
 ) -> list[Doc]:
     """The next documents, at most `n_docs`, with soft labels."""
     docs: list[Doc] = []
-    while batch := list(islice(examples, min(BATCH_SIZE, n_docs - len(docs)))):
+    memory = MemoryLimit(KEPT)
+    memory.check()
+    batch_size = BATCH_SIZES[teachers[0].component.model.ops.device_type]
+    while batch := list(islice(examples, min(batch_size, n_docs - len(docs)))):
         docs += add_soft_labels(teachers, batch)
+        memory.check()
         on_progress(len(batch))
     return docs
 
@@ -122,8 +127,11 @@ def add_soft_labels(teachers: Sequence[Teacher], examples: Sequence[Example]) ->
         for example, logits in zip(examples, teacher.logits([eg.predicted for eg in examples])):
             ids = tuple(e.id for e in get_entities(example.predicted))
             soft = SoftLabels(teacher.name, teacher.labels, ids, logits, teacher.calibration)
-            earlier = [s for s in get_soft_labels(example.reference) if s.teacher != teacher.name]
-            set_soft_labels(example.reference, [*earlier, soft])
+            earlier = get_soft_labels(example.reference)
+            others = [s for s in earlier if s.teacher != teacher.name]
+            if len(others) < len(earlier):
+                warn_once(Warnings.W017.format(name=teacher.name), stacklevel=2)
+            set_soft_labels(example.reference, [*others, soft])
     return docs
 
 

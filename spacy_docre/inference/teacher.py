@@ -18,11 +18,11 @@ from ..readers.shards import without_hidden_states
 
 
 class Teacher:
-    """name: where it was loaded from, its last two folders or the package; checksum: of all its files.
+    """name: of the package, or the last two folders of where it was loaded from; checksum: of all its files.
     calibration: scale and offset, σ(scale · margin + offset) is a label's probability
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, name: str | None = None) -> None:
         """Raises ValueError if the pipeline finds no relations."""
         self.nlp = load_model(model)
         found = [name for name, pipe in self.nlp.pipeline if isinstance(pipe, DocRERelations)]
@@ -33,7 +33,7 @@ class Teacher:
         self.unused = [*made_by(self.nlp, "docre_entities"), *names[names.index(found[0]) :]]
         self.labels = self.component.labels
         self.calibration = UNCALIBRATED
-        self.name = "/".join(Path(model).resolve().parts[-2:]) if Path(model).exists() else model
+        self.name = name or names_of([model])[0]
         self.checksum = folder_sha256(self.nlp.path)
 
     def logits(self, docs: Sequence[Doc]) -> list[NDArray[np.float32]]:
@@ -53,3 +53,20 @@ class Teacher:
         for doc in ready:
             without_hidden_states(doc)
         return [rows[id(doc)] for doc in ready]
+
+
+def load_teachers(models: Sequence[str]) -> list[Teacher]:
+    """Each under a name of its own. Raises ValueError if one finds no relations, or is given twice."""
+    names = names_of(models)
+    if len(set(names)) < len(names):
+        raise ValueError(Errors.E125.format(names=", ".join(names)))
+    return [Teacher(model, name=name) for model, name in zip(models, names)]
+
+
+def names_of(models: Sequence[str]) -> list[str]:
+    """Of packages their names; of folders the last two parts, or as many more as tell different ones apart."""
+    parts = [Path(m).resolve().parts if Path(m).exists() else (m,) for m in models]
+    n_parts = 2
+    while len({p[-n_parts:] for p in parts}) < len(set(parts)):
+        n_parts += 1
+    return ["/".join(p[-n_parts:]) for p in parts]

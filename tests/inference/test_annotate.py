@@ -12,9 +12,10 @@ from spacy.vocab import Vocab
 
 from spacy_docre import get_entities, get_label_status, get_relations
 from spacy_docre.annotations import TITLE_KEY, get_soft_labels, get_title, set_label_status
+from spacy_docre.errors import once
 from spacy_docre.inference import annotate as module
 from spacy_docre.inference.annotate import add_soft_labels, annotate, count_docs, read_examples
-from spacy_docre.inference.teacher import Teacher
+from spacy_docre.inference.teacher import Teacher, load_teachers
 from spacy_docre.readers.corpus import create_corpus_v1
 from spacy_docre.readers.manifest import read_manifest, sha256
 from spacy_docre.readers.shards import find_shards, read_shard, write_shard
@@ -169,23 +170,37 @@ def test_several_teachers_at_once_are_as_one_after_the_other(teachers, source, t
     assert turned[1] == first[1][::-1]
 
 
-def test_the_same_teacher_again_takes_its_own_place(teachers, source, tmp_path):
+def test_the_same_teacher_again_takes_its_own_place_and_says_so(teachers, source, tmp_path, monkeypatch):
+    monkeypatch.setattr(once, "_given", set())
     annotate(teachers[:2], [source], tmp_path / "a")
-    annotate(teachers[:1], [tmp_path / "a"], tmp_path / "b")
+    with pytest.warns(UserWarning, match=rf"docre-W017.*{teachers[0].name}"):
+        annotate(teachers[:1], [tmp_path / "a"], tmp_path / "b")
     first, second = (s[0] for s in soft_labels_of(tmp_path / "a")[0])
     assert [[s[0] for s in doc] for doc in soft_labels_of(tmp_path / "b")] == [[second, first]] * 9
 
 
-def test_two_teachers_of_one_name_do_not_replace_each_other(teachers, source, tmp_path):
-    """run1/training/model-best and run2/training/model-best: either both are kept, or it is an error."""
-    models = [tmp_path / run / "training" / "model-best" for run in ("run1", "run2")]
-    for teacher, folder in zip(teachers, models):
+@pytest.fixture
+def twins(teachers, tmp_path) -> list[str]:
+    """Two models in folders whose last two names are the same."""
+    folders = [tmp_path / run / "training" / "model-best" for run in ("run1", "run2")]
+    for teacher, folder in zip(teachers, folders):
         shutil.copytree(teacher.nlp.path, folder)
-    try:
-        annotate([Teacher(str(folder)) for folder in models], [source], tmp_path / "out")
-    except ValueError:
-        return
-    assert {len(doc) for doc in soft_labels_of(tmp_path / "out")} == {2}
+    return [str(folder) for folder in folders]
+
+
+def test_teachers_have_names_that_tell_them_apart(twins, source, tmp_path):
+    found = load_teachers(twins)
+    assert [t.name for t in found] == ["run1/training/model-best", "run2/training/model-best"]
+    annotate(found, [source], tmp_path / "out")
+    assert {tuple(s[0] for s in doc) for doc in soft_labels_of(tmp_path / "out")} == {tuple(t.name for t in found)}
+
+
+def test_two_teachers_of_one_name_are_refused(twins, source, tmp_path):
+    with pytest.raises(ValueError, match=r"docre-E125.*training/model-best, training/model-best"):
+        annotate([Teacher(folder) for folder in twins], [source], tmp_path / "out")
+    with pytest.raises(ValueError, match="docre-E125"):
+        load_teachers([twins[0], f"{twins[0]}/../model-best"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_other_labels_are_refused_and_listed(teachers, source, tmp_path):
@@ -244,17 +259,17 @@ def test_memory_is_bounded_by_one_shard(teachers, tmp_path, alive):
 
 
 def test_nothing_is_read_ahead_of_the_shard_that_is_written(teachers, tmp_path, alive):
-    """When document 10 is read, the first ten are on disk."""
-    write_shard([crowd(Vocab(), 2) for _ in range(35)], tmp_path / "in.spacy")
+    """When document 8 is read, the first eight are on disk."""
+    write_shard([crowd(Vocab(), 2) for _ in range(28)], tmp_path / "in.spacy")
     on_disk = []
     annotate(
         teachers[:1],
         [tmp_path / "in.spacy"],
         tmp_path / "out",
-        docs_per_shard=10,
+        docs_per_shard=8,
         on_progress=lambda n: on_disk.append((len(alive), len(find_shards(tmp_path / "out")))),
     )
-    assert on_disk == [(0, 0), (10, 0), (20, 1), (30, 2), (35, 3)]
+    assert on_disk == [(0, 0), (8, 0), (16, 1), (24, 2), (28, 3)]
 
 
 def test_several_inputs_are_read_one_after_the_other(teachers, source, tmp_path):
