@@ -41,8 +41,8 @@ def annotate_cli(
         problem = f"No such file or folder: {', '.join(missing)}" if missing else "Name documents and a folder to write"
         msg.fail(problem, "Usage: python -m spacy docre annotate MODEL IN… OUT_DIR")
         sys.exit(1)
-    setup_gpu(use_gpu)
     try:
+        setup_gpu(use_gpu)
         run(
             [model, *also],
             sources,
@@ -71,4 +71,6 @@ def run(models: list[str], inputs: list[Path], output: Path, *, limit: int, **se
     for name, (scale, offset) in manifest.calibration.items():
         msg.info(f"{name}: probability σ({scale:.2f} · margin {offset:+.2f})")
     names = ", ".join(t.name for t in teachers)
-    msg.good(f"{manifest.n_docs} documents with the logits of {names} in {len(manifest.shards)} files: {output}")
+    n_pairs = sum(shard["n_pairs"] for shard in manifest.shards)
+    where = f"in {len(manifest.shards)} files: {output}"
+    msg.good(f"{manifest.n_docs} documents, {n_pairs:,} pairs of entities with the logits of {names} {where}")

@@ -44,9 +44,9 @@ def apply_cli(
     from spacy.cli._util import import_code, setup_gpu
 
     import_code(code_path)
-    setup_gpu(use_gpu)
     to_check = {"with_text": with_text, "n_process": n_process, "overwrite": force_overwrite}
     try:
+        setup_gpu(use_gpu)
         result = run(model, data_path, output_file, to_check, text_key=text_key, batch_size=batch_size)
     except (ValueError, OSError) as err:
         msg.fail("Nothing was written", str(err))

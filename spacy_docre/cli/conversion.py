@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 
+JSON = {".json", ".jsonl"}  # .json.gz too
+
+
 @dataclass
 class Conversion:
     """What a conversion did: documents written, files written, and the error of each one left out."""
@@ -32,6 +35,7 @@ class Conversion:
     statuses: set[str] = field(default_factory=set)  # label statuses of the documents
     widened: list[str] = field(default_factory=list)  # mentions of JSONL that were not whole tokens
     unused: list[str] = field(default_factory=list)  # titles of distant labels without a document
+    n_replaced: int = 0  # the documents' own labels, where those of --distant or --facts take their place
 
 
 def require_effect(target: Path, options: dict[str, Any]) -> None:
@@ -68,7 +72,7 @@ def convert_to_spacy(
 
     if not source.exists():
         raise ValueError(Errors.E024.format(path=source))
-    if source.suffix == ".spacy" or source.is_dir() or target.suffix not in (".spacy", ""):
+    if source.is_dir() or JSON.isdisjoint(source.suffixes) or target.suffix not in (".spacy", ""):
         raise ValueError(Errors.E025.format(source=source, target=target))
     by_machine = distant is not None or facts is not None
     if by_machine and status not in (None, DISTANT):
@@ -81,6 +85,9 @@ def convert_to_spacy(
 
     def leave_out(error: CorpusError) -> None:
         result.left_out.append(str(error))
+
+    def replaced(n_labels: int) -> None:
+        result.n_replaced += n_labels
 
     if distant is not None and facts is not None:
         raise ValueError(Errors.E033)
@@ -104,10 +111,17 @@ def convert_to_spacy(
         raise ValueError(Errors.E140.format(options="--lang", target=source))
     elif facts is None:
         docs = read_docred(
-            source, Vocab(), status=status, names=names, distant=rows, spaces=spaces, on_invalid=on_invalid
+            source,
+            Vocab(),
+            status=status,
+            names=names,
+            distant=rows,
+            spaces=spaces,
+            on_invalid=on_invalid,
+            on_replaced=replaced,
         )
     else:
-        docs = read_docred(source, Vocab(), status=NONE, spaces=spaces, on_invalid=on_invalid)
+        docs = read_docred(source, Vocab(), status=NONE, spaces=spaces, on_invalid=on_invalid, on_replaced=replaced)
         docs = label_by_facts(docs, facts, names or {})
     docs = count(docs, result)
     shards = ("*.spacy",) if target.suffix != ".spacy" else ()

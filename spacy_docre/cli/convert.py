@@ -27,10 +27,14 @@ def convert_cli(
     distant: Path | None = typer.Option(
         None,
         "--distant",
-        help='Labels made by a machine, JSONL: {"title": …, "labels": [{"h": 0, "r": "P17", "t": 4}]}',
+        help="Labels made by a machine, in place of the documents' own. JSONL, joined by title; h and t number the "
+        'entities: {"title": …, "labels": [{"h": 0, "r": "P17", "t": 4}]}',
     ),
     facts: Path | None = typer.Option(
-        None, "--facts", help="Label documents by name matching with facts, JSON: [[head name, tail name, label], …]"
+        None,
+        "--facts",
+        help="Label documents by name matching with facts, in place of their own labels. JSON: [[head name, tail name, "
+        "label], …]",
     ),
     spaces: bool = typer.Option(
         True, "--spaces/--no-spaces", help="Whether there is a space after each token; Chinese, for example, has none"
@@ -87,6 +91,10 @@ def convert_cli(
         msg.warn(f"Left out: {error}")
     if result.unused:
         msg.warn(f"{len(result.unused)} row(s) of {distant} fit no document, the first: {result.unused[0]!r}")
+    if result.n_replaced and (distant or facts):
+        msg.warn(
+            f"{result.n_replaced} label(s) of the documents themselves are replaced by those of {distant or facts}"
+        )
     if result.widened:
         n = len(result.widened)
         msg.warn(f"{n} mention(s) were widened to whole tokens (--lang says whose), the first: {result.widened[0]}")
@@ -96,7 +104,7 @@ def convert_cli(
     if target.suffix == ".json" and not predictions and weaker:
         status = weaker[0]
         msg.warn(f"JSON can't say that labels are {status!r}: if you convert it back, say --labels-are {status}")
-    if source.suffix == ".jsonl" and labels_are is None:
+    if target.suffix != ".json" and labels_are is None and result.statuses == {COMPLETE}:
         msg.info("Labels are taken as complete: what is not there does not hold. Otherwise say --labels-are incomplete")
     files = f" in {result.n_files} files" if result.n_files > 1 else ""
     msg.good(f"{result.n_docs} documents, {result.n_relations} relations{files}: {target}")

@@ -132,7 +132,13 @@ def print_labels(surveys: list["DataSurvey"]) -> None:
         msg.warn(f"{len(rare)} of {len(counts)} labels have fewer than {FEW} relations in training: {some(rare)}")
     if len(surveys) > 1:
         unknown = sorted(set(surveys[1].labels) - set(train.labels))
-        if unknown:
+        if unknown and len(unknown) == len(surveys[1].labels):
+            there, here = some(unknown), some(sorted(train.labels))
+            msg.warn(
+                f"No label is in both: {there} in {surveys[1].name}, {here} in training. Were they converted with the "
+                "same --labels?"
+            )
+        elif unknown:
             msg.warn(f"{len(unknown)} labels are not in training, so they can't be found: {some(unknown)}")
         strange = sorted(set(surveys[1].types) - set(train.types))
         if strange:

@@ -79,8 +79,8 @@ def evaluate_cli(
     """Evaluate the relations of a pipeline, on the data's own entities or end to end."""
     from spacy.cli._util import setup_gpu
 
-    setup_gpu(use_gpu)
     try:
+        setup_gpu(use_gpu)
         if card is not None and meta is None:
             raise ValueError(Errors.E139)
         on_card = read_card(card) if card is not None else None
@@ -133,6 +133,7 @@ def evaluate(
     from ..scoring.clusters import require_scipy
     from ..scoring.end_to_end import score_end_to_end
     from ..scoring.facts import read_facts
+    from ..scoring.known_labels import require_known_labels
     from ..scoring.relation_scorer import score_relations
 
     if predictions is not None and not (gold_entities or end_to_end):
@@ -143,7 +144,7 @@ def evaluate(
     if end_to_end:
         require_scipy()
     examples, seconds = predict(nlp, data, gold_entities=gold_entities or end_to_end, check=not allow_incomplete)
-    require_known_labels(nlp, examples, data)
+    require_known_labels(known_labels(nlp), (eg.reference for eg in examples), data)
     scores = score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
     if predictions is not None:
         rows = (row for eg in examples for row in to_docred_predictions(eg.predicted))
@@ -188,16 +189,9 @@ def require_relations(nlp: "Language", model: str) -> None:
         raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(nlp.pipe_names) or "empty"))
 
 
-def require_known_labels(nlp: "Language", examples: list["Example"], data: Path) -> None:
-    """Raise ValueError if the data has relations, and the pipeline knows none of their labels."""
-    from ..annotations import get_relations
-
+def known_labels(nlp: "Language") -> set[str]:
     components = [nlp.get_pipe(name) for name in made_by(nlp, "docre_relations")]
-    known = {label for component in components for label in component.labels}  # type: ignore[attr-defined]
-    given = {relation.label_ for eg in examples for relation in get_relations(eg.reference)}
-    if given and not given & known:
-        some = [", ".join(sorted(labels)[:3]) for labels in (given, known)]
-        raise ValueError(Errors.E142.format(path=data, given=some[0], known=some[1] or "none"))
+    return {label for component in components for label in component.labels}  # type: ignore[attr-defined]
 
 
 def read_card(path: Path) -> dict[str, Any]:

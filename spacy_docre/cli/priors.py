@@ -1,4 +1,4 @@
-"""`python -m spacy docre priors`: how often labels are true, and how often they are given, for the loss SSRPU."""
+"""`python -m spacy docre priors`: how often labels are true, and how often they are given: how complete they are."""
 
 import json
 import sys
@@ -26,7 +26,8 @@ def priors_cli(
 ) -> None:
     """Write the share of entity pairs that have each label, and of those that are labelled with it.
 
-    For the loss spacy-docre.SSRPU.v1 (priors = FILE). The file is readable, and can be edited.
+    For students of incompletely labelled documents (priors = FILE of spacy-docre.MixedTargets.v1), and for the loss
+    spacy-docre.SSRPU.v1 (priors = FILE). The file is readable, and can be edited.
     """
     try:
         n_labels = write_priors(complete, labelled, output, overwrite=overwrite)
@@ -37,7 +38,11 @@ def priors_cli(
 
 
 def write_priors(complete: Path, labelled: Path, output: Path, *, overwrite: bool = False) -> int:
-    """Returns the number of labels. Raises ValueError if a document that should be complete is not."""
+    """Returns the number of labels.
+
+    Raises ValueError if a document that should be complete is not, or if the two have no label in common.
+    """
+    from ..scoring.known_labels import some
     from ..scoring.priors import label_shares
 
     true, given = label_shares(_complete_docs(complete)), label_shares(_docs(labelled))
@@ -45,6 +50,9 @@ def write_priors(complete: Path, labelled: Path, output: Path, *, overwrite: boo
     priors = {x: {"true": round(true.get(x, 0.0), 8), "labelled": round(given.get(x, 0.0), 8)} for x in labels}
     if not priors:
         raise ValueError(Errors.E103.format(path=complete))
+    if true and given and true.keys().isdisjoint(given):
+        shown = {"given": some(given), "true": some(true)}
+        raise ValueError(Errors.E143.format(labelled=labelled, complete=complete, **shown))
     with whole_or_nothing(output, overwrite=overwrite) as tmp:
         tmp.write_text(json.dumps(priors, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
     return len(priors)

@@ -26,8 +26,8 @@ def show_cli(
 
     from ..readers.shards import whole_or_nothing
 
-    setup_gpu(use_gpu)
     try:
+        setup_gpu(use_gpu)
         texts = list(show(model, data, limit=limit))
         if output is not None:
             with whole_or_nothing(output, overwrite=True) as tmp:

@@ -44,8 +44,8 @@ def threshold_cli(
     """
     from spacy.cli._util import setup_gpu
 
-    setup_gpu(use_gpu)
     try:
+        setup_gpu(use_gpu)
         found = run(
             model,
             data,

@@ -130,10 +130,11 @@ class Errors(metaclass=Messages):
         "data with `python -m spacy docre convert`; or give [initialize.components.{name}] labels."
     )
     E062 = (
-        "The training data has no document whose labels are 'complete' (found: {found}), and targets mode "
-        "{mode!r} learns absent relations only from those. Say spacy_docre.set_relations(doc, relations, "
-        "status='complete'), convert with --labels-are complete, or choose "
-        '[components.{name}.targets] mode = "closed_world".'
+        "The training data has no document whose labels are 'complete' (found: {found}), so in targets mode {mode!r} "
+        "nothing says where a relation does not hold. Let a teacher say it (`python -m spacy docre annotate`, and "
+        "train on what that writes); or take what is not labelled for absent ([components.{name}.targets] mode = "
+        '"closed_world"); or, where every relation is labelled, say so (`spacy docre convert` without --labels-are; '
+        "set_relations(doc, …, status='complete'))."
     )
     E063 = "Label must be a non-empty string, got {label!r}."
     E064 = "Unknown targets mode {mode!r}. Expected one of {expected}."
@@ -191,7 +192,7 @@ class Errors(metaclass=Messages):
     )
     E115 = (
         "Teachers {first!r} and {second!r} have different labels, so their logits can't stand beside each other: "
-        "{labels}. Train them with the same labels."
+        "{labels}. Train them with the same labels (are they names here and ids there?)."
     )
     E116 = (
         "{path} has content that no earlier run has written: {found}. Choose a new or empty folder, or delete what is "
@@ -208,7 +209,8 @@ class Errors(metaclass=Messages):
     E119 = "The logits of student {student} and teacher {teacher} must have the same shape (n_pairs, 1 + n_labels)."
     E120 = (
         "{source} was not trained on these labels, so its weights don't fit: {missing}. Leave them out of the training "
-        "data, or train {source} with them."
+        "data, or train {source} with them, from a JSON file of all labels: [initialize.components.docre_relations."
+        'labels] @readers = "spacy-docre.TeacherLabels.v1", path = FILE (in configs/docre_pretrain.cfg).'
     )
     E121 = (
         "The weights of {component!r} in {source} don't fit this pipeline: {reason}. Its block "
@@ -263,6 +265,16 @@ class Errors(metaclass=Messages):
     E142 = (
         "The pipeline knows none of the labels in {path}: {given} there, {known} here. Were both converted with the "
         "same --labels?"
+    )
+
+    E143 = (
+        "{labelled} has none of the labels of {complete}: {given} there, {true} here. Were both converted with the "
+        "same --labels?"
+    )
+    E144 = (
+        "None of {n_docs} documents has two entities, so a teacher has nothing to say of them. Documents need their "
+        "entities (set_entities, or doc.ents); for raw text let a pipeline find them first: `python -m spacy docre "
+        "apply MODEL TEXTS found.spacy`, then annotate found.spacy."
     )
 
     # Reports

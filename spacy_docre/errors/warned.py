@@ -29,8 +29,8 @@ class Warnings(metaclass=Messages):
         "have are learned from, nothing from their absence."
     )
     W008 = (
-        "{n_relations} relation(s) of a training document are not learned: their label is not among the component's "
-        "labels, or one of their entities is not in the document. The component's targets.counts has the total."
+        "{n_relations} relation(s) of a training document are not learned: {reason}. The component's targets.counts "
+        "has the total."
     )
     W009 = (
         "A document has no sentence boundaries, so the evidence for relations is given in windows of {window} tokens. "
@@ -64,10 +64,19 @@ class Warnings(metaclass=Messages):
     )
     W016 = (
         "A document came to {name} without entities, and no component had looked for any, so it has no relations. Put "
-        "a component that finds them before this one (a ner, an entity_ruler), or give documents with doc.ents or "
+        "a component that finds them before {name} (a ner, an entity_ruler), or give documents with doc.ents or "
         "set_entities."
     )
     W017 = (
         "The documents have logits of a teacher {name!r} already; they are replaced. If that was another model, begin "
         "anew with documents without its logits, and name both in one call: annotate MODEL IN… OUT_DIR --also MODEL."
+    )
+    W018 = (
+        "The pipeline knows none of the labels in the documents that it is scored on, so F1 is 0: {given} there, "
+        "{known} here. Were both converted with the same --labels?"
+    )
+    W019 = "The schema has no rule for any label of the pipeline, so it changes nothing: {given} there, {known} here."
+    W020 = (
+        "A document that came to {name} has predicted relations already, so its entities are left as they are. If "
+        "docre_relations comes earlier in the pipeline, put {name} before it; what it finds now is too late."
     )

@@ -122,7 +122,7 @@ class MixedTargets:
         for doc, reference, n_pairs in zip(predicted, references, batch.n_pairs):
             ids = reference_ids(doc, reference)
             pairs, labels = positive_cells(ids, reference, label_index)
-            self._count_lost(len(get_triples(reference)) - len(pairs))
+            self._count_lost(reference, label_index, len(get_triples(reference)) - len(pairs))
             rows = slice(first_row, first_row + n_pairs)
             values[rows][pairs, labels] = 1
             view = ask_teachers(reference, ids, list(label_index), self.teacher_weights)
@@ -185,11 +185,14 @@ class MixedTargets:
             self._penalties = labels, -np.log1p(-complete.clip(0, MAX_COMPLETENESS)).astype(np.float32)
         return self._penalties[1]
 
-    def _count_lost(self, n_lost: int) -> None:
+    def _count_lost(self, reference: Doc, label_index: Mapping[str, int], n_lost: int) -> None:
         if not n_lost:
             return
         if not self.counts["lost"]:
-            warnings.warn(Warnings.W008.format(n_relations=n_lost), stacklevel=4)
+            unknown = sorted({label for _, label, _ in get_triples(reference)} - label_index.keys())
+            reason = f"the component does not know {', '.join(unknown[:3])}" + (" …" if len(unknown) > 3 else "")
+            reason = reason if unknown else "one of their entities is not in the document"
+            warnings.warn(Warnings.W008.format(n_relations=n_lost, reason=reason), stacklevel=4)
         self.counts["lost"] += n_lost
 
     def _count(self, status: str) -> None:

@@ -16,11 +16,13 @@ from ..memory import MemoryLimit, give_back_memory
 from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import Manifest, sha256
 from ..readers.shards import find_shards, load_shard, write_shard
+from ..scoring.known_labels import require_known_labels, some
 from .calibration import calibrate
 from .resume import clear, describe_files, find_earlier, require_apart
 from .teacher import Teacher
 
 BATCH_SIZES = {"cpu": 8, "gpu": 32}  # documents that are in memory with their hidden states
+N_CHECKED = 200  # documents whose labels are looked at before anything is done
 KEPT = 128 << 20  # bytes freed by earlier batches: more of them lie in pieces that are too small for the next ones
 
 
@@ -43,8 +45,9 @@ def annotate(
     overwrite: start anew if `output` was begun with other teachers, inputs or settings.
     on_progress: called with the number of documents that are done, first with those of an earlier run.
 
-    Raises ValueError if teachers differ in their labels, or if `output` was begun with other teachers, inputs or
-    settings, unless told to overwrite; FileExistsError if it has other content.
+    Raises ValueError if teachers differ in their labels, if they know none of the labels of the first documents, if no
+    document has two entities, or if `output` was begun with other teachers, inputs or settings, unless told to
+    overwrite; FileExistsError if it has other content.
     """
     options: dict[str, Any] = {"docs_per_shard": docs_per_shard, "limit": limit}
     if calibrate_on is not None:
@@ -53,6 +56,8 @@ def annotate(
     settings = describe(teachers, inputs, outside, output, options)
     manifest = find_earlier(output, settings, overwrite=overwrite)
     if manifest is None:
+        first = (eg.reference for eg in islice(read_examples(teachers[0].nlp, inputs), N_CHECKED))
+        require_known_labels(teachers[0].labels, first, ", ".join(map(str, inputs)))
         manifest = Manifest(settings, list(teachers[0].labels))
         if calibrate_on is not None:
             read = partial(read_examples, teachers[0].nlp, [calibrate_on])
@@ -70,6 +75,8 @@ def annotate(
         manifest.write(output)
         del docs  # before the next ones are read
         give_back_memory()
+    if not any(shard["n_pairs"] for shard in manifest.shards):
+        raise ValueError(Errors.E144.format(n_docs=manifest.n_docs))
     manifest.complete = True
     manifest.write(output)
     return manifest
@@ -101,7 +108,7 @@ def describe(
     labels = set(teachers[0].labels)
     for teacher in teachers[1:]:
         if set(teacher.labels) != labels:
-            differing = ", ".join(sorted(set(teacher.labels) ^ labels))
+            differing = some(set(teacher.labels) ^ labels)
             raise ValueError(Errors.E115.format(first=teachers[0].name, second=teacher.name, labels=differing))
     return {
         "teachers": [{"name": t.name, "sha256": t.checksum} for t in teachers],

@@ -13,6 +13,7 @@ from ..components import made_by
 from ..errors import Errors
 from ..pipeline.batching import MAX_CELLS, batch_by_cost
 from ..pipeline.docre_relations import DocRERelations
+from ..pipeline.survey import warn_of_strange_types
 from ..readers.manifest import folder_sha256
 from ..readers.shards import without_hidden_states
 
@@ -44,11 +45,12 @@ class Teacher:
         """
         # Static vectors are those of the documents' vocabulary.
         docs = [doc if doc.vocab is self.nlp.vocab else Doc(self.nlp.vocab).from_bytes(doc.to_bytes()) for doc in docs]
-        with_entities = [bool(entities_or_ents(doc)) for doc in docs]
+        entities = [entities_or_ents(doc) for doc in docs]
+        warn_of_strange_types(entities, self.component.cfg.get("types", ()), self.component.counts)
         ready = list(self.nlp.pipe(docs, disable=self.unused, batch_size=len(docs)))
         nothing = np.zeros((0, 1 + len(self.labels)), dtype=np.float32)
         rows = {id(doc): nothing for doc in ready}
-        for batch in batch_by_cost([doc for doc, has in zip(ready, with_entities) if has], MAX_CELLS):
+        for batch in batch_by_cost([doc for doc, found in zip(ready, entities) if found], MAX_CELLS):
             rows.update(zip(map(id, batch), self.component.predict_logits(batch)))
         for doc in ready:
             without_hidden_states(doc)

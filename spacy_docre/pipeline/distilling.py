@@ -9,6 +9,7 @@ from thinc.api import Optimizer, set_dropout_rate, torch2xp, xp2torch
 
 from ..errors import Errors
 from ..losses.distillation import LogitMSE, Objective
+from ..scoring.known_labels import some
 from ..types import PairLogits
 from .decisions import Deciding
 
@@ -53,7 +54,7 @@ class Distillable(Deciding):
         examples = list(examples)
         validate_examples(examples, "DocRERelations.distill")
         if tuple(teacher_pipe.labels) != tuple(self.labels):
-            differing = ", ".join(sorted(set(teacher_pipe.labels) ^ set(self.labels))) or "only their order"
+            differing = some(set(teacher_pipe.labels) ^ set(self.labels)) or "only their order"
             raise ValueError(Errors.E115.format(first=teacher_pipe.name, second=self.name, labels=differing))
         docs: list[Any] = [eg.predicted for eg in examples]
         if not any(len(doc) for doc in docs):

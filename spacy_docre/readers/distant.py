@@ -19,6 +19,7 @@ class DistantLabels:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.by_title: dict[str, list[Any]] = {}
+        self.places: dict[str, str] = {}  # file and line of each title
         self.used: set[str] = set()
         with path.open(encoding="utf8") as file_:
             for number, line in enumerate(file_, 1):
@@ -36,6 +37,7 @@ class DistantLabels:
         if row["title"] in self.by_title:
             raise CorpusError(place, f"{row['title']!r} has labels in an earlier line")
         self.by_title[row["title"]] = row["labels"]
+        self.places[row["title"]] = place
 
     def join(self, record: Any) -> tuple[Any, str]:
         """The document with these labels in place of its own, and its label status: "none" without a row.

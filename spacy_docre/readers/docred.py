@@ -25,6 +25,7 @@ def read_docred(
     distant: DistantLabels | None = None,
     spaces: bool = True,
     on_invalid: Callable[[CorpusError], None] | None = None,
+    on_replaced: Callable[[int], None] = lambda n_labels: None,
 ) -> Iterator[Doc]:
     """Yield the documents of a DocRED or Re-DocRED JSON file, one by one.
 
@@ -34,19 +35,27 @@ def read_docred(
     spaces: whether there is a space after each token; Chinese, for example, has none.
     on_invalid: called with the error of each invalid document, which is then left out; by default the
         error is raised. A file that is not JSON, or is cut off, is always an error.
+    on_replaced: called with the number of a document's own labels where they are not taken.
 
-    Raises CorpusError with file, document number (from 1), title and field.
+    Raises CorpusError with file, document number (from 1), title and field, and where labels of `distant` come from.
     """
     for number, record in enumerate(iter_json_array(path), 1):
+        own = record.get("labels") if isinstance(record, Mapping) else None
         try:
             if distant is not None:
                 record, status = distant.join(record)
             check_document(record, labels_required=status != NONE)
-            yield make_doc(record, vocab, status=status, names=names, spaces=spaces)
+            doc = make_doc(record, vocab, status=status, names=names, spaces=spaces)
+            if isinstance(own, list) and own and (distant is not None or status == NONE):
+                on_replaced(len(own))
+            yield doc
         except FieldError as err:
             title = record.get("title", "") if isinstance(record, Mapping) else ""
             shown = kind(title) if isinstance(title, (list, dict)) else repr(str(title))
-            error = CorpusError(f"{path}, document {number} ({shown})", str(err))
+            problem = str(err)
+            if distant is not None and problem.startswith("labels") and title in distant.places:
+                problem += f" (labels of {distant.places[title]})"
+            error = CorpusError(f"{path}, document {number} ({shown})", problem)
             if on_invalid is None:
                 raise error from err
             on_invalid(error)

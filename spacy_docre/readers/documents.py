@@ -131,6 +131,8 @@ def record_of_line(line: bytes, text_key: str, *, hint: str = "choose another wi
     text = decode(line)
     try:
         record = json.loads(text)
+    except json.JSONDecodeError as err:  # its own place is within the line, and says "line 1"
+        raise ValueError(f"not valid JSON: {err.msg} at character {err.pos} (one object a line is expected)") from err
     except (ValueError, RecursionError) as err:
         raise ValueError(f"not valid JSON: {err}") from err
     if not isinstance(record, Mapping):

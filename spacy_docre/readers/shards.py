@@ -39,7 +39,7 @@ def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
 
 def load_shard(path: Path) -> DocBin:
     """One `.spacy` file, before documents are made of it. Raises ValueError with its path if it can't be read."""
-    if path.suffix == ".json":
+    if path.suffix in (".json", ".jsonl"):
         raise ValueError(Errors.E141.format(path=path, target=path.with_suffix(".spacy").name))
     try:
         return DocBin(store_user_data=True).from_disk(path)

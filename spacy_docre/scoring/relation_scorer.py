@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from ..annotations import (
 from ..errors import Errors
 from .counts import Counts
 from .facts import Facts, facts_if_there
+from .known_labels import warn_of_strange_labels
 
 Key = tuple[str, str, str]  # (head id, label, tail id), ids as in the reference
 RARE_BELOW = 20  # labels with fewer relations in the scored documents count as rare
@@ -43,9 +44,12 @@ def create_relation_scorer_v1(
 
 
 def score_examples(
-    examples: Iterable[Example], *, facts: Path | None, allow_incomplete: bool, **_: Any
+    examples: Iterable[Example], *, facts: Path | None, allow_incomplete: bool, labels: Sequence[str] = (), **_: Any
 ) -> dict[str, Any]:
-    """`score_relations`, as spaCy calls a scorer: with settings of its own, which are not needed here."""
+    """`score_relations`, as spaCy calls a scorer: with settings of its own, and the labels of the component."""
+    examples = list(examples)
+    if labels:
+        warn_of_strange_labels(labels, (eg.reference for eg in examples))
     known = facts_if_there(facts) if facts is not None else None
     return score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
 

@@ -192,7 +192,8 @@ WRONG = {
     "no such .spacy": (["no.spacy", "out.json"], "E024"),
     "an empty folder": (["folder", "out.json"], "E021"),
     "no documents": (["empty.json", "out.spacy"], "no documents"),
-    "not JSON": (["in.txt", "out.spacy"], "not valid JSON"),
+    "not JSON": (["in.txt", "out.spacy"], "E025"),
+    "not JSON in a .json": (["text.json", "out.spacy"], "not valid JSON"),
     "a broken .spacy": (["in.spacy", "out.json"], "E022"),
     "an unknown status": (["source.json", "out.spacy", "-a", "gold"], "complete, incomplete, distant, none"),
     "no such names": (["source.json", "out.spacy", "-l", "no.json"], "E024"),
@@ -210,6 +211,7 @@ def test_what_can_not_be_converted_is_said_and_nothing_written(source, tmp_path,
     Path("folder").mkdir()
     for name, text in {
         "in.txt": "text",
+        "text.json": "text",
         "in.spacy": "text",
         "empty.json": "[]",
         "few.json": '{"P19": "x"}',

@@ -50,6 +50,7 @@ def test_distant_labels_are_joined_by_title(source, labels, tmp_path):
     assert result.exit_code == 0
     assert said(result, "3 documents, 1 relations")
     assert said(result, f"1 row(s) of {labels} fit no document, the first: 'z'")
+    assert said(result, f"label(s) of the documents themselves are replaced by those of {labels}")
     docs = docs_in(tmp_path / "out.spacy")
     found = [(get_title(doc), get_label_status(doc), get_triples(doc)) for doc in docs]
     assert found == [("a", "distant", []), ("b", "none", []), ("c", "distant", [("1", "P1", "0")])]
@@ -83,6 +84,7 @@ def test_a_bad_index_is_said_with_the_document(source, tmp_path, skip):
     result = run(source, tmp_path / "out.spacy", "--distant", labels, *["--skip-invalid"] * skip)
     assert result.exit_code == (0 if skip else 1)
     assert said(result, f"{source}, document 2 ('b'): labels[0].t: 7 is out of range")
+    assert said(result, f"(labels of {labels}, line 1)")
     assert (tmp_path / "out.spacy").exists() == skip
 
 

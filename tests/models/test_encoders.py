@@ -89,7 +89,7 @@ def test_a_folder_without_config_is_refused_with_what_it_has(tmp_path, files, li
 @pytest.mark.usefixtures("_no_hub")
 def test_the_package_has_the_default_encoder():
     folder = find_encoder()
-    assert folder == find_encoder(DEFAULT)
+    assert folder == find_encoder(DEFAULT) == find_encoder("all-MiniLM-L6-v2")
     assert folder.parent.name == PACKAGE
     assert hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() == DEFAULT_SHA256
 

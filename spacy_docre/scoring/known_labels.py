@@ -1,0 +1,35 @@
+"""Labels of data against those that a pipeline knows: names here and ids there are a common mistake."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from spacy.tokens import Doc
+
+from ..annotations import get_triples
+from ..errors import Errors, Warnings, warn_once
+
+N_SHOWN = 5
+
+
+def require_known_labels(known: Iterable[str], docs: Iterable[Doc], path: Any) -> None:
+    """Raise ValueError if the documents have relations, and none of their labels is known."""
+    if given := strange_labels(known, docs):
+        raise ValueError(Errors.E142.format(path=path, given=some(given), known=some(known) or "none"))
+
+
+def warn_of_strange_labels(known: Iterable[str], docs: Iterable[Doc]) -> None:
+    """The same as a warning, of documents to score on."""
+    if given := strange_labels(known, docs):
+        warn_once(Warnings.W018.format(given=some(given), known=some(known) or "none"), stacklevel=2)
+
+
+def strange_labels(known: Iterable[str], docs: Iterable[Doc]) -> set[str]:
+    """The labels of the documents' relations if none of them is known."""
+    given = {label for doc in docs for _, label, _ in get_triples(doc)}
+    return given if given.isdisjoint(known) else set()
+
+
+def some(labels: Iterable[str]) -> str:
+    """The first of them, and how many there are if not all are shown."""
+    names = sorted(labels)
+    return ", ".join(names[:N_SHOWN]) + (f", … ({len(names)} in all)" if len(names) > N_SHOWN else "")
