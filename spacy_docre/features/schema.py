@@ -113,7 +113,7 @@ class Rules:
     def __init__(self, stored: Mapping[str, Any], labels: Sequence[str], *, types: bool, inverses: bool) -> None:
         column = {label: i for i, label in enumerate(labels)}
         given = {*stored["types"], *stored["inverses"]}
-        if given and given.isdisjoint(column):
+        if given and column and given.isdisjoint(column):
             shown = [", ".join(sorted(names)[:3]) for names in (given, labels)]
             warn_once(Warnings.W019.format(given=shown[0], known=shown[1]), stacklevel=2)
         allowed_types = {x: pairs for x, pairs in stored["types"].items() if types and x in column}
