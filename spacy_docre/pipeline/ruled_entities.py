@@ -10,14 +10,7 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..annotations import (
-    MENTIONS_KEY,
-    RELATIONS_KEY,
-    get_entities,
-    has_mentions,
-    install_extensions,
-    set_entities,
-)
+from ..annotations import MENTIONS_KEY, RELATIONS_KEY, has_mentions, install_extensions, set_entities
 from ..components import made_by
 from ..errors import Errors, Warnings, warn_once
 from ..grouping import EntityGrouper, group_mentions
@@ -60,11 +53,12 @@ class DocREEntities(Pipe):
     def __call__(self, doc: Doc) -> Doc:
         """Set the document's entities, unless it has some. Raises ValueError if the span group is not there."""
         if self.overwrite or not has_mentions(doc):
-            set_entities(doc, group_mentions(doc, self.mentions(doc), list(self.groupers.values())))
+            mentions = self.mentions(doc)
+            if len(doc) and not (mentions or self.spans_key or doc.has_annotation("ENT_IOB")):
+                warn_once(Warnings.W016.format(name=self.name), stacklevel=2)
+            set_entities(doc, group_mentions(doc, mentions, list(self.groupers.values())))
         elif any(rel["score"] < 1 for rel in doc.user_data.get(RELATIONS_KEY, ())):  # annotated ones have 1
             warn_once(Warnings.W020.format(name=self.name), stacklevel=2)
-        if len(doc) and not self.spans_key and not doc.has_annotation("ENT_IOB") and not get_entities(doc):
-            warn_once(Warnings.W016.format(name=self.name), stacklevel=2)
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
