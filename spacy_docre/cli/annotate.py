@@ -73,4 +73,4 @@ def run(models: list[str], inputs: list[Path], output: Path, *, limit: int, **se
     names = ", ".join(t.name for t in teachers)
     n_pairs = sum(shard["n_pairs"] for shard in manifest.shards)
     where = f"in {len(manifest.shards)} files: {output}"
-    msg.good(f"{manifest.n_docs} documents, {n_pairs:,} pairs of entities with the logits of {names} {where}")
+    msg.good(f"{manifest.n_docs} documents with the logits of {names}, {n_pairs:,} pairs of entities, {where}")

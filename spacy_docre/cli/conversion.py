@@ -14,7 +14,7 @@ from ..readers.distant import DistantLabels
 from ..readers.docred import read_docred
 from ..readers.docred_export import to_docred, to_docred_predictions
 from ..readers.json_stream import CorpusError
-from ..readers.shards import find_shards, read_shard, whole_or_nothing, write_shard, write_shards
+from ..readers.shards import read_shards, whole_or_nothing, write_shard, write_shards
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -174,8 +174,7 @@ def convert_to_json(
         twice = next(name for id_, name in names.items() if ids[name] != id_)
         raise ValueError(Errors.E030.format(path=labels, name=twice))
     result = Conversion(n_files=1)
-    vocab = Vocab()
-    docs = count((doc for shard in find_shards(source) for doc in read_shard(shard, vocab)), result)
+    docs = count(read_shards(source, Vocab()), result)
     rows: Iterator[Any]
     if predictions:
         rows = (row for doc in docs for row in to_docred_predictions(doc, names=ids))

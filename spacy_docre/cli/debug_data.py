@@ -54,14 +54,13 @@ def survey(train: Path, dev: Path | None, *, model: str | None, lang: str, windo
     from tqdm import tqdm
 
     from ..errors import Errors
-    from ..readers.shards import find_shards, read_shard
+    from ..readers.shards import read_shards
     from ..scoring.survey_data import survey_data
 
     nlp = spacy.load(model) if model else spacy.blank(lang)
     surveys = []
     for path in (train, dev) if dev is not None else (train,):
-        docs = (doc for shard in find_shards(path) for doc in read_shard(shard, nlp.vocab))
-        counted = tqdm(docs, unit=" docs", desc=path.name, disable=None, leave=False)
+        counted = tqdm(read_shards(path, nlp.vocab), unit=" docs", desc=path.name, disable=None, leave=False)
         surveys.append(survey_data(str(path), counted, nlp, window=window))
         if not surveys[-1].n_docs:
             raise ValueError(Errors.E021.format(path=path))

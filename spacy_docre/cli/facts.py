@@ -8,7 +8,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
-from ..readers.shards import find_shards, read_shard, whole_or_nothing
+from ..readers.shards import read_shards, whole_or_nothing
 from .app import app
 from .conversion import write_json_array
 
@@ -36,10 +36,9 @@ def write_facts(corpora: Sequence[Path], output: Path, *, overwrite: bool = Fals
     from ..scoring.facts import facts_of
 
     vocab, found, n_docs = Vocab(), set(), 0
-    for shard in (shard for corpus in corpora for shard in find_shards(corpus)):
-        for doc in read_shard(shard, vocab):
-            found |= facts_of(get_relations(doc))
-            n_docs += 1
+    for doc in (doc for corpus in corpora for doc in read_shards(corpus, vocab)):
+        found |= facts_of(get_relations(doc))
+        n_docs += 1
     if not found:
         raise ValueError((Errors.E103 if n_docs else Errors.E021).format(path=", ".join(map(str, corpora))))
     with whole_or_nothing(output, overwrite=overwrite) as tmp:

@@ -10,7 +10,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
-from ..readers.shards import find_shards, read_shard, whole_or_nothing
+from ..readers.shards import read_shards, whole_or_nothing
 from .app import app
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ def write_priors(complete: Path, labelled: Path, output: Path, *, overwrite: boo
 
     Raises ValueError if a document that should be complete is not, or if the two have no label in common.
     """
+    from spacy.vocab import Vocab
+
     from ..scoring.known_labels import some
     from ..scoring.priors import label_shares
 
-    true, given = label_shares(_complete_docs(complete)), label_shares(_docs(labelled))
+    true, given = label_shares(_complete_docs(complete)), label_shares(read_shards(labelled, Vocab()))
     labels = sorted({*true, *given})
     priors = {x: {"true": round(true.get(x, 0.0), 8), "labelled": round(given.get(x, 0.0), 8)} for x in labels}
     if not priors:
@@ -58,17 +60,12 @@ def write_priors(complete: Path, labelled: Path, output: Path, *, overwrite: boo
     return len(priors)
 
 
-def _docs(path: Path) -> Iterator["Doc"]:
+def _complete_docs(path: Path) -> Iterator["Doc"]:
     from spacy.vocab import Vocab
 
-    vocab = Vocab()
-    return (doc for shard in find_shards(path) for doc in read_shard(shard, vocab))
-
-
-def _complete_docs(path: Path) -> Iterator["Doc"]:
     from ..annotations import COMPLETE, get_label_status, get_title
 
-    for doc in _docs(path):
+    for doc in read_shards(path, Vocab()):
         if get_label_status(doc) != COMPLETE:
             raise ValueError(Errors.E104.format(path=path, title=get_title(doc), status=get_label_status(doc)))
         yield doc

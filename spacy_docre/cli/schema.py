@@ -40,15 +40,14 @@ def learn(data: Path) -> dict[str, Any]:
 
     from ..errors import Errors
     from ..features.schema import SchemaCounts
-    from ..readers.shards import find_shards, read_shard
+    from ..readers.shards import read_shards
 
     counts = SchemaCounts()
     vocab = Vocab()
     n_docs = 0
-    for shard in find_shards(data):
-        for doc in read_shard(shard, vocab):
-            counts.add(doc)
-            n_docs += 1
+    for doc in read_shards(data, vocab):
+        counts.add(doc)
+        n_docs += 1
     if not n_docs:
         raise ValueError(Errors.E021.format(path=data))
     return counts.rules()

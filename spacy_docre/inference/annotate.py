@@ -9,13 +9,14 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from ..annotations import UNCALIBRATED, SoftLabels, get_entities, get_soft_labels, set_soft_labels
 from ..errors import Errors, Warnings, warn_once
 from ..memory import MemoryLimit, give_back_memory
 from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import Manifest, sha256
-from ..readers.shards import find_shards, load_shard, write_shard
+from ..readers.shards import find_shards, load_shard, read_shards, write_shard
 from ..scoring.known_labels import require_known_labels, some
 from .calibration import calibrate
 from .resume import clear, describe_files, find_earlier, require_apart
@@ -56,7 +57,8 @@ def annotate(
     settings = describe(teachers, inputs, outside, output, options)
     manifest = find_earlier(output, settings, overwrite=overwrite)
     if manifest is None:
-        first = (eg.reference for eg in islice(read_examples(teachers[0].nlp, inputs), N_CHECKED))
+        vocab = Vocab()
+        first = islice(chain.from_iterable(read_shards(path, vocab) for path in inputs), N_CHECKED)
         require_known_labels(teachers[0].labels, first, ", ".join(map(str, inputs)))
         manifest = Manifest(settings, list(teachers[0].labels))
         if calibrate_on is not None:

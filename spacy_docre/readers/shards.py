@@ -37,6 +37,11 @@ def read_shard(path: Path, vocab: Vocab) -> Iterator[Doc]:
         yield doc
 
 
+def read_shards(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    """Yield the documents of a corpus as they were written, file after file. Raises ValueError as `read_shard`."""
+    return (doc for shard in find_shards(path) for doc in read_shard(shard, vocab))
+
+
 def load_shard(path: Path) -> DocBin:
     """One `.spacy` file, before documents are made of it. Raises ValueError with its path if it can't be read."""
     if path.suffix in (".json", ".jsonl"):

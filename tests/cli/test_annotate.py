@@ -54,8 +54,8 @@ def teachers_in(path) -> list[list[str]]:
 def test_it_says_what_it_wrote(models, source, tmp_path):
     code, text = run("annotate", models / "first", source, tmp_path / "out", "--docs-per-shard", 2)
     assert code == 0
-    assert "3 documents, 18 pairs of entities with the logits of" in plain(text)
-    assert "/first in 2 files" in plain(text).replace(" /", "/")
+    assert "3 documents with the logits of" in plain(text)
+    assert "/first, 18 pairs of entities, in 2 files" in plain(text).replace(" /", "/")
     assert [get_title(doc) for doc in docs_in(tmp_path / "out")] == ["0", "1", "2"]
     assert teachers_in(tmp_path / "out") == [["first"]] * 3
 
