@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
-from ..errors import Errors
+from ..errors import Errors, some
 from ..readers.shards import read_shards, whole_or_nothing
 from .app import app
 
@@ -44,7 +44,6 @@ def write_priors(complete: Path, labelled: Path, output: Path, *, overwrite: boo
     """
     from spacy.vocab import Vocab
 
-    from ..scoring.known_labels import some
     from ..scoring.priors import label_shares
 
     true, given = label_shares(_complete_docs(complete)), label_shares(read_shards(labelled, Vocab()))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..annotations import COMPLETE, get_entities, get_label_status, get_triples
-from ..errors import Errors, Warnings, warn_once
+from ..errors import Errors, Warnings, some, warn_once
 from ..json_file import read_json
 
 SEEN_ENOUGH = 10  # relations of a label, before the types that it was not seen with count as forbidden
@@ -114,8 +114,7 @@ class Rules:
         column = {label: i for i, label in enumerate(labels)}
         given = {*stored["types"], *stored["inverses"]}
         if given and column and given.isdisjoint(column):
-            shown = [", ".join(sorted(names)[:3]) for names in (given, labels)]
-            warn_once(Warnings.W019.format(given=shown[0], known=shown[1]), stacklevel=2)
+            warn_once(Warnings.W019.format(given=some(given), known=some(labels)), stacklevel=2)
         allowed_types = {x: pairs for x, pairs in stored["types"].items() if types and x in column}
         names = sorted({name for pairs in allowed_types.values() for pair in pairs for name in pair})
         self.code = {name: i for i, name in enumerate(names)}

@@ -20,7 +20,7 @@ from ..annotations import (
     get_triples,
     match_entities,
 )
-from ..errors import Errors, Warnings
+from ..errors import Errors, Warnings, some
 from ..label_files import read_priors
 from .pair_batch import PairBatch
 from .teachers import TeacherView, ask_teachers
@@ -189,9 +189,8 @@ class MixedTargets:
         if not n_lost:
             return
         if not self.counts["lost"]:
-            unknown = sorted({label for _, label, _ in get_triples(reference)} - label_index.keys())
-            reason = f"the component does not know {', '.join(unknown[:3])}" + (" …" if len(unknown) > 3 else "")
-            reason = reason if unknown else "one of their entities is not in the document"
+            unknown = some({label for _, label, _ in get_triples(reference)} - label_index.keys())
+            reason = f"the component does not know {unknown}" if unknown else "an entity is not in the document"
             warnings.warn(Warnings.W008.format(n_relations=n_lost, reason=reason), stacklevel=4)
         self.counts["lost"] += n_lost
 

@@ -12,12 +12,12 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..annotations import UNCALIBRATED, SoftLabels, get_entities, get_soft_labels, set_soft_labels
-from ..errors import Errors, Warnings, warn_once
+from ..errors import Errors, Warnings, some, warn_once
 from ..memory import MemoryLimit, give_back_memory
 from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import Manifest, sha256
 from ..readers.shards import find_shards, load_shard, read_shards, write_shard
-from ..scoring.known_labels import require_known_labels, some
+from ..scoring.known_labels import require_known_labels
 from .calibration import calibrate
 from .resume import clear, describe_files, find_earlier, require_apart
 from .teacher import Teacher

@@ -7,9 +7,8 @@ import torch
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate, torch2xp, xp2torch
 
-from ..errors import Errors
+from ..errors import Errors, some
 from ..losses.distillation import LogitMSE, Objective
-from ..scoring.known_labels import some
 from ..types import PairLogits
 from .decisions import Deciding
 

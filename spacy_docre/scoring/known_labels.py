@@ -6,9 +6,7 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..annotations import get_triples
-from ..errors import Errors, Warnings, warn_once
-
-N_SHOWN = 5
+from ..errors import Errors, Warnings, some, warn_once
 
 
 def require_known_labels(known: Iterable[str], docs: Iterable[Doc], path: Any) -> None:
@@ -27,9 +25,3 @@ def strange_labels(known: Iterable[str], docs: Iterable[Doc]) -> set[str]:
     """The labels of the documents' relations if none of them is known."""
     given = {label for doc in docs for _, label, _ in get_triples(doc)}
     return given if given.isdisjoint(known) else set()
-
-
-def some(labels: Iterable[str]) -> str:
-    """The first of them, and how many there are if not all are shown."""
-    names = sorted(labels)
-    return ", ".join(names[:N_SHOWN]) + (f", … ({len(names)} in all)" if len(names) > N_SHOWN else "")

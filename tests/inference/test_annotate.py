@@ -259,17 +259,17 @@ def test_memory_is_bounded_by_one_shard(teachers, tmp_path, alive):
 
 
 def test_nothing_is_read_ahead_of_the_shard_that_is_written(teachers, tmp_path, alive):
-    """When document 8 is read, the first eight are on disk."""
-    write_shard([crowd(Vocab(), 2) for _ in range(28)], tmp_path / "in.spacy")
+    """When document 10 is read, the first ten are on disk."""
+    write_shard([crowd(Vocab(), 2) for _ in range(35)], tmp_path / "in.spacy")
     on_disk = []
     annotate(
         teachers[:1],
         [tmp_path / "in.spacy"],
         tmp_path / "out",
-        docs_per_shard=8,
+        docs_per_shard=10,
         on_progress=lambda n: on_disk.append((len(alive), len(find_shards(tmp_path / "out")))),
     )
-    assert on_disk == [(0, 0), (8, 0), (16, 1), (24, 2), (28, 3)]
+    assert on_disk == [(0, 0), (8, 0), (10, 0), (18, 1), (20, 1), (28, 2), (30, 2), (35, 3)]
 
 
 def test_several_inputs_are_read_one_after_the_other(teachers, source, tmp_path):
