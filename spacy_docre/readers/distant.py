@@ -3,11 +3,16 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..annotations import DISTANT, NONE
 from .docred_schema import FieldError
 from .json_stream import CorpusError
+
+
+class Row(NamedTuple):
+    labels: list[Any]
+    place: str  # file and line
 
 
 class DistantLabels:
@@ -18,8 +23,7 @@ class DistantLabels:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.by_title: dict[str, list[Any]] = {}
-        self.places: dict[str, str] = {}  # file and line of each title
+        self.by_title: dict[str, Row] = {}
         self.used: set[str] = set()
         with path.open(encoding="utf8") as file_:
             for number, line in enumerate(file_, 1):
@@ -36,8 +40,7 @@ class DistantLabels:
             raise CorpusError(place, 'expected {"title": …, "labels": [{"h": 0, "r": "P17", "t": 4}, …]}')
         if row["title"] in self.by_title:
             raise CorpusError(place, f"{row['title']!r} has labels in an earlier line")
-        self.by_title[row["title"]] = row["labels"]
-        self.places[row["title"]] = place
+        self.by_title[row["title"]] = Row(row["labels"], place)
 
     def join(self, record: Any) -> tuple[Any, str]:
         """The document with these labels in place of its own, and its label status: "none" without a row.
@@ -50,7 +53,7 @@ class DistantLabels:
         if title in self.used:
             raise FieldError("title", "an earlier document has the same one, and labels are joined by title")
         self.used.add(title)
-        return {**record, "labels": self.by_title[title]}, DISTANT
+        return {**record, "labels": self.by_title[title].labels}, DISTANT
 
     @property
     def unused(self) -> list[str]:

@@ -53,8 +53,8 @@ def read_docred(
             title = record.get("title", "") if isinstance(record, Mapping) else ""
             shown = kind(title) if isinstance(title, (list, dict)) else repr(str(title))
             problem = str(err)
-            if distant is not None and problem.startswith("labels") and str(title) in distant.places:
-                problem += f" (labels of {distant.places[str(title)]})"
+            if distant is not None and problem.startswith("labels") and str(title) in distant.by_title:
+                problem += f" (labels of {distant.by_title[str(title)].place})"
             error = CorpusError(f"{path}, document {number} ({shown})", problem)
             if on_invalid is None:
                 raise error from err
