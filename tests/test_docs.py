@@ -35,7 +35,7 @@ def test_every_registered_function_and_its_settings_are_named(entry_point):
 @pytest.mark.parametrize("command", get_command(app).commands.values(), ids=lambda c: c.name)
 def test_every_command_and_its_options_are_named(command):
     (row,) = [x for x in REFERENCE.splitlines() if x.startswith(f"| `{command.name} ")]
-    general = "--overwrite", "--gpu-id", "--help", "--force"
+    general = "--overwrite", "--gpu-id", "--help", "--force", "--code"
     options = [o for p in command.params for o in (*p.opts, *p.secondary_opts) if o.startswith("--")]
     defaults = {"--spaces", "--gold-entities", "--text", "--one-for-all"}
     assert [o for o in options if o not in general and o not in defaults and not is_named(o, row)] == []

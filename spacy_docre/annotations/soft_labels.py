@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..errors import Errors
+from .relations import get_title
 
 TEACHERS_KEY = "docre_teachers"
 LARGEST = float(np.finfo(np.float16).max)
@@ -63,15 +64,20 @@ def get_soft_labels(doc: Doc) -> tuple[SoftLabels, ...]:
 
 
 def set_soft_labels(doc: Doc, soft_labels: Iterable[SoftLabels]) -> None:
-    """Set them, in place of earlier ones. Raises ValueError if logits do not fit entities and labels."""
-    doc.user_data[TEACHERS_KEY] = [_to_plain(soft) for soft in soft_labels]
+    """Set them, in place of earlier ones.
+
+    Raises ValueError if logits do not fit entities and labels, or are no numbers.
+    """
+    doc.user_data[TEACHERS_KEY] = [_to_plain(soft, get_title(doc)) for soft in soft_labels]
 
 
-def _to_plain(soft: SoftLabels) -> dict[str, Any]:
+def _to_plain(soft: SoftLabels, title: str) -> dict[str, Any]:
     n = len(soft.entity_ids)
     expected = (n * max(0, n - 1), 1 + len(soft.labels))
     if soft.logits.shape != expected:
         raise ValueError(Errors.E111.format(teacher=soft.teacher, found=soft.logits.shape, expected=expected))
+    if n_nan := int(np.isnan(soft.logits).sum()):
+        raise ValueError(Errors.E145.format(teacher=soft.teacher, title=title, n=n_nan, size=soft.logits.size))
     return {
         "teacher": soft.teacher,
         "labels": list(soft.labels),

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from wasabi import msg
 
-from .app import app
+from .app import CODE, app
 
 
 @app.command("annotate")
@@ -26,6 +26,7 @@ def annotate_cli(
     overwrite: bool = typer.Option(
         False, "--overwrite", "-f", help="Start anew if OUT_DIR was begun with other teachers, documents or settings"
     ),
+    code_path: Path | None = CODE,
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
     """Write a corpus with a teacher's logits for every pair of entities beside each document: MODEL IN… OUT_DIR.
@@ -33,8 +34,9 @@ def annotate_cli(
     For training a student (spacy-docre.MixedTargets.v1 and the objectives of distillation). Killed and started again
     it goes on where it stopped. To add the logits of a second teacher, annotate the output once more, or use --also.
     """
-    from spacy.cli._util import setup_gpu
+    from spacy.cli._util import import_code, setup_gpu
 
+    import_code(code_path)
     *sources, output = inputs
     missing = [str(path) for path in sources if not path.exists()]
     if not sources or missing:

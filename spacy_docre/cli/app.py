@@ -8,4 +8,5 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+CODE = typer.Option(None, "--code", "-c", help="Python file with registered functions to import")
 MAX_COL = 100  # characters of a column in a table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from wasabi import msg
 
-from .app import app
+from .app import CODE, app
 
 if TYPE_CHECKING:
     from ..inference.apply import Applied
@@ -26,7 +26,7 @@ def apply_cli(
     output_file: Path = typer.Argument(
         ..., help=".jsonl, .csv (one row for each relation) or .spacy; any other name is a folder of .spacy files"
     ),
-    code_path: Path | None = typer.Option(None, "--code", "-c", help="Python file with registered functions to import"),
+    code_path: Path | None = CODE,
     text_key: str = typer.Option("text", "--text-key", "-tk", help="Where a line of JSONL has its text"),
     force_overwrite: bool = typer.Option(
         False, "--force", "-F", "--overwrite", "-f", help="Replace the output, and the parts of another run"

@@ -12,7 +12,7 @@ from wasabi import msg
 from ..components import made_by
 from ..errors import Errors
 from ..json_file import read_json
-from .app import MAX_COL, app
+from .app import CODE, MAX_COL, app
 from .conversion import write_json_array
 
 if TYPE_CHECKING:
@@ -74,11 +74,13 @@ def evaluate_cli(
         help="With --meta: JSON of what else a model card says (description, license, sources, notes)",
     ),
     per_label: bool = typer.Option(False, "--per-label", help="Also print precision, recall and F1 per label"),
+    code_path: Path | None = CODE,
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
     """Evaluate the relations of a pipeline, on the data's own entities or end to end."""
-    from spacy.cli._util import setup_gpu
+    from spacy.cli._util import import_code, setup_gpu
 
+    import_code(code_path)
     try:
         setup_gpu(use_gpu)
         if card is not None and meta is None:
@@ -99,14 +101,24 @@ def evaluate_cli(
     print_scores(scores, per_label=per_label)
     if end_to_end:
         print_end_to_end(scores)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, scores)
-        msg.good(f"Saved all figures to {output}")
-    if meta is not None:
-        meta.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(meta, with_performance(model, scores, data=data, card=on_card))
-        msg.good(f"Saved meta.json with these figures to {meta}")
+    try:
+        if output is not None:
+            save(output, scores)
+            msg.good(f"Saved all figures to {output}")
+        if meta is not None:
+            save(meta, with_performance(model, scores, data=data, card=on_card))
+            msg.good(f"Saved meta.json with these figures to {meta}")
+    except OSError as err:
+        msg.fail("Not saved", str(err))
+        sys.exit(1)
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """As JSON, whole or not at all."""
+    from ..readers.shards import whole_or_nothing
+
+    with whole_or_nothing(path, overwrite=True) as tmp:
+        srsly.write_json(tmp, content)
 
 
 def evaluate(

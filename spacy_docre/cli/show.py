@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from .app import app
+from .app import CODE, app
 
 
 @app.command("show")
@@ -16,16 +16,18 @@ def show_cli(
     data: Path = typer.Argument(..., help="Documents: text, .jsonl, .spacy, DocRED .json, a folder", exists=True),
     output: Path | None = typer.Option(None, "--output", "-o", help="Also write it to this text file", dir_okay=False),
     limit: int = typer.Option(5, "--limit", "-n", min=0, help="Show only so many documents; 0 shows all"),
+    code_path: Path | None = CODE,
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
     """Print the relations that a pipeline finds, the surest first, with the sentences that speak for them.
 
     The entities are the data's. The entities of a text the pipeline has to find itself.
     """
-    from spacy.cli._util import setup_gpu
+    from spacy.cli._util import import_code, setup_gpu
 
     from ..readers.shards import whole_or_nothing
 
+    import_code(code_path)
     try:
         setup_gpu(use_gpu)
         texts = list(show(model, data, limit=limit))

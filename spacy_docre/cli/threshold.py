@@ -10,7 +10,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
-from .app import app
+from .app import CODE, app
 
 if TYPE_CHECKING:
     from ..inference.thresholds import Thresholds
@@ -36,14 +36,16 @@ def threshold_cli(
         None, "--plots", help="Folder for a precision/recall curve, a reliability diagram and thresholds.json"
     ),
     overwrite: bool = typer.Option(False, "--overwrite", "-f", help="Replace a pipeline that is there"),
+    code_path: Path | None = CODE,
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
     """Choose thresholds for the best F1, or for a wanted precision, and make scores the share that is right.
 
     The scores after that are also checked on documents that were left out while choosing (five folds).
     """
-    from spacy.cli._util import setup_gpu
+    from spacy.cli._util import import_code, setup_gpu
 
+    import_code(code_path)
     try:
         setup_gpu(use_gpu)
         found = run(

@@ -80,3 +80,11 @@ class Warnings(metaclass=Messages):
         "A document that came to {name} has predicted relations already, so its entities are left as they are. If "
         "docre_relations comes earlier in the pipeline, put {name} before it; what it finds now is too late."
     )
+    W021 = (
+        "In step {step} what is reported for {names} is no finite number (its loss, or an encoder's gradient). "
+        'Training goes on, most likely for nothing: lower the learning rates, or set precision = "float32".'
+    )
+    W022 = (
+        "{name}.targets.teacher_weights names teachers that no document (of those looked at) has logits of: {unknown}. "
+        "There are: {found}."
+    )

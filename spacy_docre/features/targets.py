@@ -1,5 +1,6 @@
 """Labels, label status and teachers to targets: nothing is 0 only because nobody labelled it."""
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
@@ -27,7 +28,7 @@ from .teachers import TeacherView, ask_teachers
 
 MODES = ("teacher_soft", "teacher_union", "positives_only", "closed_world")
 CERTAIN = 4.0  # a teacher's margin for what people labelled, at least
-MAX_LOG_ODDS = 20.0
+MAX_LOG_ODDS = 20.0  # of a label that is trusted wholly, unless the teacher is surer
 MAX_COMPLETENESS = 0.95  # so that what nobody labelled is never 0
 
 
@@ -63,7 +64,7 @@ class MixedTargets:
 
     teacher_soft: p, the probability of the teachers, and 1 for the labels of `incomplete` documents; in `distant` ones
         the mix trust · label + (1 - trust) · p.
-    teacher_union: the same, rounded to 0 or 1: what the teachers predict.
+    teacher_union: the same, as 0 or 1: whether the margin is above 0 (whatever threshold the teachers predict with).
     positives_only: nothing; the labels that are there are 1.
     closed_world: that it does not hold, whatever the status (the paper's choice for distant labels).
 
@@ -109,8 +110,12 @@ class MixedTargets:
         references: Sequence[Doc],
         batch: PairBatch,
         label_index: Mapping[str, int],
+        *,
+        objective: bool = True,
     ) -> PairTargets:
         """Targets for the pairs of the predicted documents, from what is known of their references.
+
+        objective: whether the logits of teachers are learned from too, so that they are wanted in every mode.
 
         Raises ValueError if a teacher, or the file of priors, lacks one of the labels.
         """
@@ -125,11 +130,13 @@ class MixedTargets:
             self._count_lost(reference, label_index, len(get_triples(reference)) - len(pairs))
             rows = slice(first_row, first_row + n_pairs)
             values[rows][pairs, labels] = 1
-            view = ask_teachers(reference, ids, list(label_index), self.teacher_weights)
+            status = get_label_status(reference)
+            view = None
+            if objective or (self.mode.startswith("teacher") and status != COMPLETE):
+                view = ask_teachers(reference, ids, list(label_index), self.teacher_weights)
             if view is not None:
                 teacher[rows] = view.logits
             if n_pairs:
-                status = get_label_status(reference)
                 self._complete(status, view, penalties, values[rows], known[rows], teacher[rows])
             first_row += n_pairs
         taught = not np.isnan(teacher[:, 0]).all()
@@ -165,7 +172,7 @@ class MixedTargets:
         if status == INCOMPLETE:
             now = before - penalties
         elif status == DISTANT and self.trust:
-            now = _log_odds(self.trust * labelled + (1 - self.trust) * _sigmoid(before))
+            now = mixed_log_odds(labelled, before, self.trust)
         margins = view.margins[taught] + (now - before) / (self.teacher_scale * view.slope[taught])
         soft = _sigmoid(now)
         if status == INCOMPLETE:
@@ -253,7 +260,12 @@ def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(1 / (1 + np.exp(-np.clip(x, -80, 80))), dtype=np.float32)
 
 
-def _log_odds(p: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Within ±MAX_LOG_ODDS."""
-    odds = np.log(np.maximum(p, 1e-30)) - np.log(np.maximum(1 - p, 1e-30))
-    return np.clip(odds, -MAX_LOG_ODDS, MAX_LOG_ODDS)
+def mixed_log_odds(labelled: NDArray[np.float32], log_odds: NDArray[np.float32], trust: float) -> NDArray[np.float32]:
+    """Of the mix p = trust · labelled + (1 - trust) · σ(log_odds), labelled 0 or 1 and trust above 0."""
+    sign = np.where(labelled > 0, -1, 1).astype(np.float32)
+    x = sign * log_odds  # as if nothing were labelled: p = (1 - trust) · σ(x), 1 - p = trust + (1 - trust) · σ(-x)
+    if trust == 1:
+        return -sign * np.maximum(np.abs(x), MAX_LOG_ODDS)
+    log_rest = math.log1p(-trust)
+    odds = log_rest - np.logaddexp(0, -x) - np.logaddexp(math.log(trust), log_rest - np.logaddexp(0, x))
+    return np.asarray(sign * odds, dtype=np.float32)

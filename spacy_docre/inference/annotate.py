@@ -1,6 +1,6 @@
 """Soft labels for a corpus, shard by shard: what teachers say of every pair, beside each document."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -46,9 +46,9 @@ def annotate(
     overwrite: start anew if `output` was begun with other teachers, inputs or settings.
     on_progress: called with the number of documents that are done, first with those of an earlier run.
 
-    Raises ValueError if teachers differ in their labels, if they know none of the labels of the first documents, if no
-    document has two entities, or if `output` was begun with other teachers, inputs or settings, unless told to
-    overwrite; FileExistsError if it has other content.
+    Raises ValueError if teachers differ in their labels (those of earlier calls too), if they know none of the labels
+    of the first documents, if an input has no document or no document has two entities, or if `output` was begun with
+    other teachers, inputs or settings, unless told to overwrite; FileExistsError if it has other content.
     """
     options: dict[str, Any] = {"docs_per_shard": docs_per_shard, "limit": limit}
     if calibrate_on is not None:
@@ -57,9 +57,13 @@ def annotate(
     settings = describe(teachers, inputs, outside, output, options)
     manifest = find_earlier(output, settings, overwrite=overwrite)
     if manifest is None:
+        for path in inputs:
+            if not count_docs([path]):
+                raise ValueError(Errors.E021.format(path=path))
         vocab = Vocab()
-        first = islice(chain.from_iterable(read_shards(path, vocab) for path in inputs), N_CHECKED)
+        first = list(islice(chain.from_iterable(read_shards(path, vocab) for path in inputs), N_CHECKED))
         require_known_labels(teachers[0].labels, first, ", ".join(map(str, inputs)))
+        require_same_labels(teachers, first)
         manifest = Manifest(settings, list(teachers[0].labels))
         if calibrate_on is not None:
             read = partial(read_examples, teachers[0].nlp, [calibrate_on])
@@ -103,20 +107,28 @@ def describe(
     teachers: Sequence[Teacher], inputs: Sequence[Path], outside: Sequence[Path], output: Path, options: dict[str, Any]
 ) -> dict[str, Any]:
     """What the output is made from, for its manifest. `outside`: paths that must not hold the output, or lie in it."""
+    if output.suffix == ".spacy":
+        raise ValueError(Errors.E148.format(path=output))
     if len({t.name for t in teachers}) < len(teachers):
         raise ValueError(Errors.E125.format(names=", ".join(t.name for t in teachers)))
     for path in outside:
         require_apart(path, output)
-    labels = set(teachers[0].labels)
-    for teacher in teachers[1:]:
-        if set(teacher.labels) != labels:
-            differing = some(set(teacher.labels) ^ labels)
-            raise ValueError(Errors.E115.format(first=teachers[0].name, second=teacher.name, labels=differing))
+    require_same_labels(teachers)
     return {
         "teachers": [{"name": t.name, "sha256": t.checksum} for t in teachers],
         "inputs": describe_files(inputs),
         **options,
     }
+
+
+def require_same_labels(teachers: Sequence[Teacher], docs: Iterable[Doc] = ()) -> None:
+    """Raise ValueError if the labels of teachers differ, or those of teachers that the documents have logits of."""
+    here = {t.name: set(t.labels) for t in teachers}
+    earlier = {soft.teacher: set(soft.labels) for doc in docs for soft in get_soft_labels(doc)}
+    first, labels = teachers[0].name, set(teachers[0].labels)
+    for name, others in (earlier | here).items():
+        if others != labels:
+            raise ValueError(Errors.E115.format(first=first, second=name, labels=some(others ^ labels)))
 
 
 def read_examples(nlp: Language, inputs: Sequence[Path]) -> Iterator[Example]:

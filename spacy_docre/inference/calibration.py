@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.training import Example
 
-from ..annotations import COMPLETE, UNCALIBRATED, get_label_status
+from ..annotations import COMPLETE, UNCALIBRATED, get_label_status, get_title
 from ..errors import Errors, Warnings
 from ..features.targets import positive_cells, reference_ids
 from .teacher import Teacher
@@ -54,7 +54,7 @@ def labelled_margins(
         for example, logits in zip(batch, teacher.logits([eg.predicted for eg in batch])):
             status = get_label_status(example.reference)
             if status != COMPLETE:
-                raise ValueError(Errors.E127.format(status=status))
+                raise ValueError(Errors.E127.format(title=get_title(example.reference), status=status))
             ids = reference_ids(example.predicted, example.reference)
             yield example, logits[:, 1:] - logits[:, :1], positive_cells(ids, example.reference, index)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import Errors
+from ..errors import Errors, some
 from ..readers.manifest import MANIFEST, Manifest, read_manifest, require_shards, sha256
 from ..readers.shards import find_shards
 
@@ -15,8 +15,13 @@ def describe_files(paths: Sequence[Path]) -> list[dict[str, str]]:
 
 def find_earlier(output: Path, settings: dict[str, Any], *, overwrite: bool) -> Manifest | None:
     """The manifest of an earlier run that did the same; None where work begins anew. Nothing is written here."""
-    earlier = read_manifest(output) if output.is_dir() else None
     content = sorted(p.name for p in output.iterdir()) if output.is_dir() else []
+    try:
+        earlier = read_manifest(output) if output.is_dir() else None
+    except ValueError:
+        if not overwrite or any(Path(name).suffix != ".spacy" for name in {*content} - {MANIFEST, f".{MANIFEST}"}):
+            raise
+        return None
     if output.is_file() or (content and earlier is None and set(content) != {f".{MANIFEST}"}):
         raise FileExistsError(Errors.E116.format(path=output, found=", ".join(content[:5]) or "a file"))
     if earlier is None:
@@ -53,7 +58,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     files = ("teachers", "model", "inputs", "calibrate_on")
     for key in files:
         if before.get(key) != now.get(key):
-            old, new = (", ".join(x.get("name", x.get("file")) for x in s.get(key, [])) for s in (before, now))
+            old, new = (some([x.get("name", x.get("file")) for x in s.get(key, [])]) for s in (before, now))
             same = " (the name is the same, the content is not)" * (old == new)
             yield f"{key} {old or 'none'} → {new or 'none'}{same}"
     for key in now.keys() - set(files):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.util import load_model
 
-from ..annotations import UNCALIBRATED, entities_or_ents
+from ..annotations import UNCALIBRATED, entities_or_ents, has_mentions, set_entities
 from ..components import made_by
 from ..errors import Errors
 from ..pipeline.batching import MAX_CELLS, batch_by_cost
@@ -46,6 +46,9 @@ class Teacher:
         # Static vectors are those of the documents' vocabulary.
         docs = [doc if doc.vocab is self.nlp.vocab else Doc(self.nlp.vocab).from_bytes(doc.to_bytes()) for doc in docs]
         entities = [entities_or_ents(doc) for doc in docs]
+        for doc, found in zip(docs, entities):
+            if not has_mentions(doc):
+                set_entities(doc, found)  # nothing that a ner of this pipeline, or of another teacher's, finds
         warn_of_strange_types(entities, self.component.cfg.get("types", ()), self.component.counts)
         ready = list(self.nlp.pipe(docs, disable=self.unused, batch_size=len(docs)))
         nothing = np.zeros((0, 1 + len(self.labels)), dtype=np.float32)

@@ -84,6 +84,7 @@ def build_docre_v1(
         refs={"tok2vec": tok2vec, "head": head},
         attrs={
             "n_passes": 1,
+            "learned_threshold": threshold_column == "learned",
             "vector_check": VectorCheck(max_entities_for_axial if axial is not None else None),
             "evidence": EvidenceTask(),
             "entities": None,

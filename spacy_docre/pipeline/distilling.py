@@ -7,8 +7,10 @@ import torch
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate, torch2xp, xp2torch
 
+from ..annotations import entities_or_ents, get_title, match_entities
 from ..errors import Errors, some
 from ..losses.distillation import LogitMSE, Objective
+from ..training.gradient import only_margins
 from ..types import PairLogits
 from .decisions import Deciding
 
@@ -31,7 +33,8 @@ class Distillable(Deciding):
         """
         leaf = xp2torch(student_scores, requires_grad=True)
         objective = self.distillation or LogitMSE(weight=1.0)
-        value = objective(leaf, xp2torch(teacher_scores).to(leaf.device))
+        teacher = xp2torch(teacher_scores).to(leaf.device)
+        value = objective(leaf, teacher if self.learned_threshold else only_margins(teacher))
         (gradient,) = torch.autograd.grad(value, leaf)
         return float(value.detach()), torch2xp(gradient)  # type: ignore[return-value]
 
@@ -46,7 +49,8 @@ class Distillable(Deciding):
     ) -> dict[str, float]:
         """Learn from what the teacher predicts for the references, whose entities are those of the predicted documents.
 
-        Raises ValueError, with the labels, if the two have different labels.
+        Raises ValueError, with the labels, if the two have different labels, and with the title if a document has not
+        the same entities, in the same order, on both sides.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -58,6 +62,10 @@ class Distillable(Deciding):
         docs: list[Any] = [eg.predicted for eg in examples]
         if not any(len(doc) for doc in docs):
             return losses
+        for eg in examples:
+            require_same_entities(eg)
+        self._require_model()
+        teacher_pipe._require_model()
         teacher_scores = teacher_pipe.model.predict([eg.reference for eg in examples])
         set_dropout_rate(self.model, drop)
         self.model.attrs["n_passes"] = 1
@@ -69,3 +77,12 @@ class Distillable(Deciding):
             self.finish_update(sgd)
         losses[self.name] += loss
         return losses
+
+
+def require_same_entities(example: Example) -> None:
+    """Raise ValueError, with the title, unless both sides have the same entities in the same order."""
+    found, wanted = (entities_or_ents(doc) for doc in (example.predicted, example.reference))
+    same = match_entities(example.predicted, found, example.reference, wanted, strict=False)
+    if [same.get(e.id) for e in found] != [e.id for e in wanted]:
+        title = get_title(example.reference)
+        raise ValueError(Errors.E146.format(title=title, n_found=len(found), n_wanted=len(wanted)))

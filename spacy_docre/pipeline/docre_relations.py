@@ -40,7 +40,8 @@ from .decisions import forget_decisions
 from .decoding import DocPrediction
 from .distilling import Distillable
 from .evidence import add_evidence
-from .survey import survey, warn_of_no_entities, warn_of_strange_types
+from .labelled import require_pair_model
+from .survey import survey, warn_of_no_entities, warn_of_strange_types, warn_of_strange_weights
 
 
 @Language.factory(
@@ -67,7 +68,7 @@ def make_docre_relations(
 ) -> "DocRERelations":
     """Find the relations between the entities of a document, across sentences.
 
-    model: Docs to PairLogits, for example spacy-docre.DocRE.v1.
+    model: Docs to PairLogits: spacy-docre.DocRE.v1, or one with the same refs and attrs.
     loss: what it is trained with, and how scores are read off margins.
     targets: how labels become targets, by their status.
     threshold_offset: a label is predicted where its margin is larger than this.
@@ -119,6 +120,7 @@ class DocRERelations(Distillable):
     ) -> None:
         require_at_least(1, max_labels_per_pair=max_labels_per_pair)
         require_at_least(0, loss_weight=loss_weight, rdrop_alpha=rdrop_alpha, evidence_weight=evidence_weight)
+        require_pair_model(model, name)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -180,8 +182,6 @@ class DocRERelations(Distillable):
         return rows
 
     def _predict_pairs(self, docs: list[Doc], entities: list[Sequence[Entity]]) -> NDArray[np.float32]:
-        if "entities" not in self.model.attrs:  # another architecture than ours
-            return to_numpy(self.model.predict(docs))
         self.model.attrs["entities"] = entities
         try:
             return to_numpy(self.model.predict(docs))
@@ -252,18 +252,19 @@ class DocRERelations(Distillable):
         """Mean loss over the pairs of the batch, with the objective of distillation where teachers' logits stand beside
         the documents, and the gradient of the logits."""
         examples = list(examples)
-        predicted = [eg.predicted for eg in examples]
-        references = [eg.reference for eg in examples]
+        predicted, references = [eg.predicted for eg in examples], [eg.reference for eg in examples]
         index = {label: i for i, label in enumerate(self.labels)}
-        targets = self.targets(predicted, references, PairBatch.from_docs(predicted), index)
+        batch, objective = PairBatch.from_docs(predicted), self.distillation
+        targets = self.targets(predicted, references, batch, index, objective=objective is not None)
         self.loss.bind(self.labels)
         return loss_and_gradient(
             self.loss,
             scores,
             targets,
             loss_weight=self.loss_weight,
-            objective=self.distillation,
+            objective=objective,
             rdrop_alpha=self.rdrop_alpha,
+            learned_threshold=self.learned_threshold,
         )
 
     def initialize(
@@ -275,8 +276,8 @@ class DocRERelations(Distillable):
     ) -> None:
         """Set the labels, from `labels` or else from all examples, and build the model.
 
-        Raises ValueError if there is no label, if no document can teach what does not hold, or if the
-        width of the token vectors is unknown.
+        Raises ValueError if there is no label, if no document can teach what does not hold, if rules are to be learned
+        from a stream, or if the width of the token vectors is unknown.
         """
         validate_get_examples(get_examples, "DocRERelations.initialize")
         if waits_for_encoder(self.model):
@@ -292,8 +293,8 @@ class DocRERelations(Distillable):
             raise ValueError(Errors.E062.format(name=self.name, found=found, mode=self.targets.mode))
         forget_decisions(self.cfg)
         self.cfg["types"] = sorted(found.types)
-        if self.schema is not None:
-            self.cfg["schema"] = self.schema.read() or found.schema.rules()
+        self.learn_rules(found.schema, nlp)
+        warn_of_strange_weights(self.name, self.targets.teacher_weights, found)
         self.loss.bind(self.labels)
         self.model.set_dim("nO", 1 + len(self.labels), force=True)
         self.model.initialize(X=found.sample)

@@ -3,9 +3,18 @@
 from typing import Any
 
 from spacy.pipeline import TrainablePipe
+from thinc.api import Model
 
 from ..errors import Errors
 from ..models.listening import not_built
+
+ATTRS = (
+    "entities",
+    "evidence",
+    "learned_threshold",
+    "n_passes",
+    "vector_check",
+)  # of the model, see models.docre.forward
 
 
 class Labelled(TrainablePipe):
@@ -21,6 +30,11 @@ class Labelled(TrainablePipe):
     def label_data(self) -> list[str]:
         """For `spacy init labels`: a file of these can be given to `initialize`."""
         return list(self.labels)
+
+    @property
+    def learned_threshold(self) -> bool:
+        """Whether the first logit is learned; or 0 (threshold_column = "zero")."""
+        return bool(self.model.attrs["learned_threshold"])
 
     def add_label(self, label: str) -> int:
         """Add a relation label, before the model is initialised. Returns 1 if it is new, else 0."""
@@ -41,3 +55,9 @@ class Labelled(TrainablePipe):
         found, expected = self.model.get_dim("nO"), 1 + len(self.labels)
         if found != expected:
             raise ValueError(Errors.E040.format(found=found, n_labels=len(self.labels), expected=expected))
+
+
+def require_pair_model(model: Model, name: str) -> None:
+    """Raise ValueError for a model that a component for relations, `name`, can't work with."""
+    if missing := [attr for attr in ATTRS if attr not in model.attrs]:
+        raise ValueError(Errors.E147.format(name=name, model=model.name, missing=", ".join(missing)))

@@ -43,11 +43,11 @@ class LinkedEntities(TrainablePipe):
     def predict(self, docs: Iterable[Doc]) -> list[list[list[Span]] | None]:
         """The entities of each document; None where it has some and they are to stay."""
         docs = list(docs)
-        free = [self.rules.overwrite or not has_mentions(doc) for doc in docs]
-        batch = [self.candidates(doc, self.rules.mentions(doc)) for doc, is_free in zip(docs, free) if is_free]
+        free = [self.rules.free_mentions(doc) for doc in docs]
+        batch = [self.candidates(doc, mentions) for doc, mentions in zip(docs, free) if mentions is not None]
         scores = iter(self.logits(batch))
         found = iter(batch)
-        return [link(next(found), next(scores)) if is_free else None for is_free in free]
+        return [None if mentions is None else link(next(found), next(scores)) for mentions in free]
 
     def logits(self, batch: Sequence[Candidates]) -> list[np.ndarray]:
         """One array for each document (n_pairs,). Documents without a pair do not reach the model."""

@@ -52,13 +52,9 @@ class DocREEntities(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Set the document's entities, unless it has some. Raises ValueError if the span group is not there."""
-        if self.overwrite or not has_mentions(doc):
-            mentions = self.mentions(doc)
-            if len(doc) and not (mentions or self.spans_key or doc.has_annotation("ENT_IOB")):
-                warn_once(Warnings.W016.format(name=self.name), stacklevel=2)
+        mentions = self.free_mentions(doc)
+        if mentions is not None:
             set_entities(doc, group_mentions(doc, mentions, list(self.groupers.values())))
-        elif any(rel["score"] < 1 for rel in doc.user_data.get(RELATIONS_KEY, ())):  # annotated ones have 1
-            warn_once(Warnings.W020.format(name=self.name), stacklevel=2)
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -99,6 +95,20 @@ class DocREEntities(Pipe):
             if random.random() < share:  # spaCy seeds it
                 example.predicted.spans.pop(MENTIONS_KEY, None)
         return {} if losses is None else losses
+
+    def free_mentions(self, doc: Doc) -> list[Span] | None:
+        """The mentions to make entities of; None where the document has entities that stay.
+
+        Warns where the component comes too early in the pipeline (nothing was found yet), or too late.
+        """
+        if has_mentions(doc) and not self.overwrite:
+            if any(rel["score"] < 1 for rel in doc.user_data.get(RELATIONS_KEY, ())):  # annotated ones have 1
+                warn_once(Warnings.W020.format(name=self.name), stacklevel=3)
+            return None
+        mentions = self.mentions(doc)
+        if len(doc) and not (mentions or self.spans_key or doc.has_annotation("ENT_IOB")):
+            warn_once(Warnings.W016.format(name=self.name), stacklevel=3)
+        return mentions
 
     def mentions(self, doc: Doc) -> list[Span]:
         """Mentions in the order of the text, with the types that they will have."""

@@ -19,12 +19,14 @@ N_SAMPLE = 10
 class Survey:
     """sample: the first documents; statuses: documents by label status; n_taught: documents with soft labels
     relation_labels: of the documents' own relations; teacher_labels: that all teachers know; types: of entities
+    teachers: names
     schema: which types relations are between, and what their inverses are
     """
 
     sample: list[Doc] = field(default_factory=list)
     relation_labels: set[str] = field(default_factory=set)
     teacher_labels: set[str] = field(default_factory=set)
+    teachers: set[str] = field(default_factory=set)
     types: set[str] = field(default_factory=set)
     statuses: Counter[str] = field(default_factory=Counter)
     schema: SchemaCounts = field(default_factory=SchemaCounts)
@@ -49,6 +51,7 @@ def survey(examples: Iterable[Example], *, with_schema: bool = False) -> Survey:
         found.relation_labels.update(label for _, label, _ in get_triples(example.reference))
         for soft in soft_labels:
             known = set(soft.labels)
+            found.teachers.add(soft.teacher)
             found.teacher_labels = found.teacher_labels & known if found.teacher_labels else known
         if with_schema:
             found.schema.add(example.reference)
@@ -82,3 +85,11 @@ def warn_of_strange_types(entities: Iterable[Sequence[Entity]], known: Sequence[
     if new:
         found = ", ".join(x or "none" for x in new)
         warnings.warn(Warnings.W013.format(found=found, known=", ".join(x or "none" for x in known)), stacklevel=4)
+
+
+def warn_of_strange_weights(name: str, weights: Iterable[str], found: Survey) -> None:
+    """Names of teachers that nobody has: a weight of theirs has no effect."""
+    unknown = sorted(set(weights) - found.teachers)
+    if unknown:
+        there = ", ".join(sorted(found.teachers)) or "none"
+        warnings.warn(Warnings.W022.format(name=name, unknown=", ".join(unknown), found=there), stacklevel=3)

@@ -120,8 +120,8 @@ class Corpus:
         predicted.user_data[TITLE_KEY] = get_title(reference)
         lost = 0
         if self.gold_entities:
-            if not has_mentions(reference) and reference.ents:
-                set_entities(reference, entities_or_ents(reference))
+            if not has_mentions(reference) and reference.has_annotation("ENT_IOB"):
+                set_entities(reference, entities_or_ents(reference))  # none, where somebody looked and found none
             elif self.fill_ents and has_mentions(reference) and not reference.has_annotation("ENT_IOB"):
                 reference.ents = filter_spans(reference.spans[MENTIONS_KEY])  # what a ner learns
             lost = copy_mentions(reference, predicted)

@@ -25,16 +25,16 @@ class DistantLabels:
         self.path = path
         self.by_title: dict[str, Row] = {}
         self.used: set[str] = set()
-        with path.open(encoding="utf8") as file_:
+        with path.open("rb") as file_:
             for number, line in enumerate(file_, 1):
                 if line.strip():
                     self._add(line, f"{path}, line {number}")
 
-    def _add(self, line: str, place: str) -> None:
+    def _add(self, line: bytes, place: str) -> None:
         try:
-            row = json.loads(line)
-        except ValueError as err:
-            raise CorpusError(place, f"not valid JSON ({err})") from err
+            row = json.loads(line.decode("utf-8-sig"))
+        except ValueError as err:  # UnicodeDecodeError is one too
+            raise CorpusError(place, f"not valid JSON in UTF-8 ({err})") from err
         fits = isinstance(row, Mapping) and isinstance(row.get("title"), str) and isinstance(row.get("labels"), list)
         if not fits:
             raise CorpusError(place, 'expected {"title": …, "labels": [{"h": 0, "r": "P17", "t": 4}, …]}')

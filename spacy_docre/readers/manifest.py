@@ -45,12 +45,14 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """None where there is none. Raises ValueError for a file that is no manifest, with its path."""
+    """None where there is none, or somebody else's. Raises ValueError, with its path, for one that can't be read."""
     path = folder / MANIFEST
     if not path.exists():
         return None
     try:
         stored = json.loads(path.read_text(encoding="utf8"))
+        if not isinstance(stored, dict) or "format" not in stored or "shards" not in stored:
+            return None
         if stored.pop("format") != FORMAT:
             raise ValueError("unknown format")
         manifest = Manifest(**stored)

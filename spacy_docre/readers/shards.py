@@ -15,7 +15,7 @@ from ..errors import Errors
 def find_shards(path: Path) -> list[Path]:
     """The `.spacy` files of a corpus, in order: `path` itself, or all below that folder."""
     if path.is_dir():
-        return sorted(p for p in path.rglob("*.spacy") if not is_hidden(p.relative_to(path)))
+        return sorted(p for p in path.rglob("*.spacy") if p.is_file() and not is_hidden(p.relative_to(path)))
     return [path]
 
 
@@ -113,13 +113,24 @@ def whole_or_nothing(target: Path, *, overwrite: bool = False, replaces: Sequenc
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as tmp:
-            result = Path(tmp) / target.name
+            result = Path(tmp) / "now" / target.name
+            result.parent.mkdir()
             yield result
-            if target.is_dir():
-                target.replace(Path(tmp) / "before")
-            result.replace(target)
+            exchange(result, target, Path(tmp) / "before")
     except BaseException:
         for folder in created:
             with suppress(OSError):
                 folder.rmdir()
+        raise
+
+
+def exchange(result: Path, target: Path, before: Path) -> None:
+    """Put `result` in the place of `target`. A folder that was there goes to `before`, and comes back if that fails."""
+    if target.is_dir():
+        target.replace(before)
+    try:
+        result.replace(target)
+    except BaseException:
+        if before.exists():
+            before.replace(target)
         raise

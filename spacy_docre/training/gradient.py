@@ -23,12 +23,14 @@ def loss_and_gradient(
     loss_weight: float = 1.0,
     objective: Objective | None = None,
     rdrop_alpha: float = 0.0,
+    learned_threshold: bool = True,
 ) -> tuple[float, PairLogits]:
     """The loss of a batch and its gradient with respect to the logits.
 
     logits (n_pairs, 1 + n_labels), or (2 · n_pairs, 1 + n_labels) from two passes with dropout (R-Drop).
     objective: added for the pairs that a teacher knows.
     rdrop_alpha: weight of how far two passes are apart (Liang et al. 2021, eq. 3, with label-wise divergence).
+    learned_threshold: whether there is a threshold logit; else the objective is of the teacher's margins.
 
     Raises ValueError for soft targets and a loss that does not take them.
     """
@@ -43,12 +45,18 @@ def loss_and_gradient(
     if objective is not None and targets.teacher is not None:
         taught = torch.from_numpy(targets.taught).to(leaf.device)
         teacher = torch.from_numpy(targets.teacher).to(leaf.device)[taught]
+        teacher = teacher if learned_threshold else only_margins(teacher)
         parts += [objective(rows[taught], teacher) for rows in passes]
     value = torch.stack(parts).sum() / len(passes)
     if len(passes) == 2:
         value = value + 0.5 * rdrop_alpha * symmetric_kl(*margins).mean()
     (gradient,) = torch.autograd.grad(value, leaf)
     return float(value.detach()), cast(Floats2d, torch2xp(gradient))
+
+
+def only_margins(logits: Tensor) -> Tensor:
+    """The same margins at a threshold of 0: what a student can learn that has no threshold logit."""
+    return logits - logits[:, :1]
 
 
 def _only(margins: Tensor, known: Tensor | None) -> Tensor:

@@ -1,5 +1,6 @@
 """Logger `spacy-docre.ConsoleLogger.v1`: what a person wants to see of a long run."""
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from tqdm import tqdm
 from wasabi import Printer
 
 from ..components import made_by
+from ..errors import Warnings, warn_once
 
 COLUMNS = ("epoch", "step", "loss", "words/s", "left")  # and the scores in between
 WIDTHS = (5, 7, 8, 8, 8)
@@ -73,7 +75,7 @@ class ConsoleLogger:
         speed = f"{row['words_per_second']:,.0f}"
         self._row([str(row["epoch"]), str(row["step"]), f"{row['loss']:.3f}", *scores, speed, left])
         if self.file is not None:
-            self.file.write(srsly.json_dumps(row) + "\n")
+            self.file.write(srsly.json_dumps({**row, **numbers(row)}) + "\n")
             self.file.flush()
         self._start_bar()
 
@@ -90,6 +92,8 @@ class ConsoleLogger:
         remaining = self.max_steps - info["step"] if self.max_steps else None
         self.last_time, self.last_words, self.last_step = now, info["words"], info["step"]
         loss = sum(float(v) for name, v in info["losses"].items() if name in self.with_loss)
+        if failed := [name for name, v in info["losses"].items() if not math.isfinite(v)]:
+            warn_once(Warnings.W021.format(names=", ".join(failed), step=info["step"]), stacklevel=2)
         return {
             "epoch": info["epoch"],
             "step": info["step"],
@@ -116,6 +120,12 @@ class ConsoleLogger:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+
+def numbers(row: dict[str, Any]) -> dict[str, Any]:
+    """What is not finite as None, for JSON, which has no such numbers."""
+    losses = {name: v if math.isfinite(v) else None for name, v in row["losses"].items()}
+    return {"loss": row["loss"] if math.isfinite(row["loss"]) else None, "losses": losses}
 
 
 def percent(score: float | None) -> str:

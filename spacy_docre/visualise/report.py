@@ -3,8 +3,9 @@
 import html
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ COLUMNS = {
     "rel_evidence_f": ("Evidence F1", "right relations with the right sentences"),
     "docs_per_second": ("Documents/s", "in prediction, on the machine that scored"),
 }
+ORDER = re.compile(r"^\d+[-_](?=.)")  # the place of a run among others, before its name
 BINS = (1, 3, 10, 30, 100, 300)  # relations of a label among the documents that are scored
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -49,7 +51,8 @@ class Run:
 
 
 def read_runs(folder: Path) -> list[Run]:
-    """The runs of a folder, by the names of their files: 1-teacher.json with its 1-teacher.jsonl is "teacher".
+    """The runs of a folder, by the names of their files: 1-teacher.json with its 1-teacher.jsonl is "teacher", if all
+    have numbers, and other names.
 
     Raises ValueError, with the file, for scores or logs that can't be read, and for a folder without any.
     """
@@ -60,11 +63,13 @@ def read_runs(folder: Path) -> list[Run]:
         scores = _loads(path.read_text(encoding="utf8"), str(path))
         if isinstance(scores, dict) and "rel_micro_f" in scores:
             rows = [_loads(line, f"{log}, line {i}") for i, line in enumerate(lines, 1) if line]
-            name = path.stem.lstrip("0123456789-_") or path.stem
-            runs.append(Run(name.replace("-", " ").replace("_", " "), scores, rows))
+            runs.append(Run(path.stem, scores, rows))
     if not runs:
         raise ValueError(Errors.E124.format(path=folder))
-    return runs
+    numbered = all(ORDER.match(run.name) for run in runs)
+    short = [ORDER.sub("", run.name) if numbered else run.name for run in runs]
+    names = short if len(set(short)) == len(short) else [run.name for run in runs]
+    return [replace(run, name=re.sub("[-_]", " ", name)) for run, name in zip(runs, names)]
 
 
 def render_report(runs: Sequence[Run], title: str) -> str:
@@ -138,7 +143,8 @@ def draw_frequency(ax: "Axes", runs: Sequence[Run]) -> None:
 
 
 def draw_speed(ax: "Axes", runs: Sequence[Run]) -> None:
-    ax.barh([run.name for run in runs], [_number(run, "docs_per_second") or 0 for run in runs])
+    ax.barh(range(len(runs)), [_number(run, "docs_per_second") or 0 for run in runs])
+    ax.set(yticks=range(len(runs)), yticklabels=[run.name for run in runs])
     ax.invert_yaxis()
     ax.set(xlabel="documents per second")
 

@@ -105,6 +105,16 @@ def test_logits_that_do_not_fit_are_refused(shape):
     assert [s.teacher for s in get_soft_labels(doc)] == ["a"]
 
 
+def test_logits_that_are_no_numbers_are_refused():
+    """Read back they would be pairs that the teacher has not seen."""
+    doc = make_doc()
+    logits = np.zeros((6, 3), dtype=np.float32)
+    logits[2, 1] = np.nan
+    with pytest.raises(ValueError, match=r"docre-E145.*'bad'.*1 of 18 logits of 'Ada.*float32"):
+        set_soft_labels(doc, [SoftLabels("bad", LABELS, ("0", "1", "2"), logits)])
+    assert get_soft_labels(doc) == ()
+
+
 def test_aligned_by_hand():
     """Entities turned round: pair (0, 1) of two was (1, 0) before; labels turned round, the threshold stays first."""
     logits = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float16)

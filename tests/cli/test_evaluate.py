@@ -12,6 +12,7 @@ from spacy_docre.readers.shards import write_shard
 
 from ..conftest import make_doc
 from ..pipelines import hash_pipeline, make_hopper_doc, overfit
+from ..test_old_models import TINY
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +228,13 @@ def test_a_pipeline_without_relations_is_refused(blank, data, tmp_path):
     code, text = run("evaluate", tmp_path / "blank", data)
     assert code == 1
     assert "docre_relations" in text
+
+
+def test_a_place_that_cannot_be_written_is_said_after_the_scores(tmp_path):
+    """They are not lost with it."""
+    write_shard([make_doc()], tmp_path / "dev.spacy")
+    (tmp_path / "file").write_text("", encoding="utf8")
+    code, text = run("evaluate", TINY, tmp_path / "dev.spacy", "--output", tmp_path / "file" / "scores.json")
+    assert code == 1
+    assert "Not saved" in plain(text)
+    assert "Precision" in plain(text)

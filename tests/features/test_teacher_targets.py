@@ -113,6 +113,31 @@ def test_trust_is_of_distant_documents_only():
         assert_targets(targets_of(make(status, teacher()), trust=1.0), BY_HAND["teacher_soft", status][0])
 
 
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_trust_moves_sure_teachers_no_further_than_it_says(scale):
+    """Unlabelled and labelled as a teacher with margins of ∓15 thinks: the label only makes it surer."""
+    sure = teacher(np.array([[0, 15, 15], [0, -15, -15]]) * [[1], [1]])
+    found = targets_of(make("distant", sure), trust=0.3, teacher_scale=scale, labels={"b": 1 - 1})
+    agreed, other = found.teacher[:, 1]
+    assert agreed == pytest.approx(15 + log(1 / 0.7) / scale, abs=1e-3)
+    assert other == pytest.approx(-15 - log(1 / 0.7) / scale, abs=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:.*W007")
+@pytest.mark.parametrize(
+    ("mode", "status"),
+    [("closed_world", "incomplete"), ("positives_only", "incomplete"), ("teacher_soft", "complete")],
+)
+def test_teachers_are_asked_only_where_somebody_listens(mode, status):
+    """Without an objective, their labels need not be the student's where the targets are not theirs."""
+    doc = make(status, teacher(LOGITS[:, :2], labels=["a"]))
+    targets = create_mixed_targets_v1(mode=mode)
+    batch = PairBatch.from_docs([doc])
+    assert targets([doc], [doc], batch, LABELS, objective=False).teacher is None
+    with pytest.raises(ValueError, match="E110"):
+        targets([doc], [doc], batch, LABELS, objective=True)
+
+
 def test_teacher_scale_is_of_the_margin():
     """2 for teachers trained with ZLPR: σ(2d)"""
     found = targets_of(make("none", teacher()), teacher_scale=2.0)

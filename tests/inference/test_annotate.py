@@ -285,3 +285,47 @@ def test_the_corpus_reads_what_was_written(teachers, source, tmp_path, blank):
     examples = list(create_corpus_v1(tmp_path / "out")(blank))
     assert [bool(get_soft_labels(eg.reference)) for eg in examples] == [True] * 9
     assert not any(get_soft_labels(eg.predicted) for eg in examples)
+
+
+def test_an_input_without_documents_is_said_before_anything_is_done(teachers, source, tmp_path):
+    """Not at its turn, when the shard before it would be lost, each time anew."""
+    write_shard([Doc(Vocab())], tmp_path / "empty.spacy")
+    with pytest.raises(ValueError, match=r"docre-E021.*empty\.spacy"):
+        annotate(teachers[:1], [source, tmp_path / "empty.spacy"], tmp_path / "soft")
+    assert not (tmp_path / "soft").exists()
+
+
+def test_labels_of_an_earlier_call_are_compared_too(teachers, source, tmp_path):
+    """As those of `--also` are; the same teacher again is compared with nobody."""
+    other = hash_pipeline()
+    other.get_pipe("docre_relations").initialize(lambda: two_examples(other), labels=["employer", "founded by"])
+    other.to_disk(tmp_path / "other")
+    annotate([Teacher(str(tmp_path / "other"), name="other")], [source], tmp_path / "first")
+    with pytest.raises(ValueError, match=r"docre-E115.*'first' and 'other'.*employer"):
+        annotate([Teacher(teachers[0].nlp.path, name="first")], [tmp_path / "first"], tmp_path / "both")
+    assert not (tmp_path / "both").exists()
+    annotate([Teacher(teachers[0].nlp.path, name="other")], [tmp_path / "first"], tmp_path / "again")
+
+
+def test_the_output_is_a_folder(teachers, source, tmp_path):
+    with pytest.raises(ValueError, match=r"docre-E148.*soft\.spacy looks like a file"):
+        annotate(teachers[:1], [source], tmp_path / "soft.spacy")
+    assert not (tmp_path / "soft.spacy").exists()
+
+
+@pytest.mark.parametrize("others", [(), ("notes.txt",)])
+def test_a_broken_manifest_is_overcome_by_overwriting(teachers, source, tmp_path, others):
+    """But not if something lies beside it that this package does not write."""
+    annotate(teachers[:1], [source], tmp_path / "soft")
+    whole = contents(tmp_path / "soft")
+    (tmp_path / "soft" / "manifest.json").write_text('{"format": 1, "sett', encoding="utf8")
+    for name in others:
+        (tmp_path / "soft" / name).write_text("mine", encoding="utf8")
+    with pytest.raises(ValueError, match=r"docre-E112.*--overwrite"):
+        annotate(teachers[:1], [source], tmp_path / "soft")
+    if others:
+        with pytest.raises(ValueError, match="docre-E112"):
+            annotate(teachers[:1], [source], tmp_path / "soft", overwrite=True)
+    else:
+        annotate(teachers[:1], [source], tmp_path / "soft", overwrite=True)
+        assert contents(tmp_path / "soft") == whole

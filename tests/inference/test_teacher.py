@@ -40,6 +40,14 @@ def test_a_document_without_entities_has_no_pairs(folder):
     assert logits.shape == (0, 1 + len(teacher.labels))
 
 
+def test_what_one_teacher_finds_is_nothing_to_the_next(folder):
+    """Both have a ruler that finds two names where nobody has set entities."""
+    one, other = Teacher(str(folder)), Teacher(str(folder))
+    for doc in (Doc(one.nlp.vocab, words=WORDS), Doc(one.nlp.vocab, words=WORDS, ents=["O"] * 5)):
+        assert [len(teacher.logits([doc])[0]) for teacher in (one, other)] == [0, 0]
+        assert get_entities(doc) == ()
+
+
 def test_documents_of_another_vocabulary_get_the_same(folder):
     one, other = Teacher(str(folder)), Teacher(str(folder))
     docs = [Doc(teacher.nlp.vocab, words=WORDS) for teacher in (one, other)]

@@ -6,7 +6,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_docre import get_relations, set_relations
+from spacy_docre import get_entities, get_relations, set_entities, set_relations
 from spacy_docre.annotations import copy_mentions
 from spacy_docre.inference.annotate import annotate
 from spacy_docre.inference.teacher import Teacher
@@ -246,3 +246,34 @@ def test_but_not_where_the_mode_does_not_look_at_them(shards):
     nlp = hash_pipeline(targets={"mode": "positives_only"})
     with pytest.raises(ValueError, match=r"docre-E062.*'positives_only'"):
         initialised(nlp, soft_but_not_complete(nlp, shards))
+
+
+def test_a_student_without_a_threshold_learns_to_decide_as_its_teacher(hash_nlp):
+    """Its first logit is 0 whatever is learned; compared with the teacher's raw logits it would decide otherwise."""
+    student = hash_pipeline({"hidden_width": 16, "threshold_column": "zero"})
+    initialised(student)
+    examples, optimizer = without_gold(student), create_adamw_v1(learn_rate=5e-3, head_learn_rate=5e-3)
+    for _ in range(80):
+        component_of(student).distill(component_of(hash_nlp), examples, sgd=optimizer)
+    margins, wanted = (x[:, 1:] - x[:, :1] for x in (logits(student), logits(hash_nlp)))
+    assert np.abs(margins - wanted).mean() < 0.5
+    assert ((margins > 0) == (wanted > 0)).mean() > 0.95
+
+
+@pytest.mark.parametrize("change", ["order", "number"])
+def test_entities_that_differ_are_said_with_the_document(hash_nlp, change):
+    student = fresh()
+    eg = without_gold(student)[0]
+    found = list(get_entities(eg.predicted))
+    set_entities(eg.predicted, found[::-1] if change == "order" else found[:-1])
+    with pytest.raises(ValueError, match=r"docre-E146.*'Ada.*set_entities"):
+        component_of(student).distill(component_of(hash_nlp), [eg])
+
+
+def test_a_teacher_that_is_not_trained_is_said(hash_nlp):
+    """One that has the labels, and no weights."""
+    student, teacher = fresh(), hash_pipeline()
+    for label in component_of(student).labels:
+        component_of(teacher).add_label(label)
+    with pytest.raises(ValueError, match="docre-E065"):
+        component_of(student).distill(component_of(teacher), without_gold(student))

@@ -18,11 +18,13 @@ from thinc.api import fix_random_seed
 
 from spacy_docre import get_entities, set_entities
 from spacy_docre.annotations import MENTIONS_KEY, has_mentions
+from spacy_docre.errors import once
 from spacy_docre.grouping.candidates import N_FEATURES, Candidates
 from spacy_docre.pipeline.linked_entities import LinkedEntities, link
 from spacy_docre.pipeline.ruled_entities import DocREEntities
 from spacy_docre.training.adamw import create_adamw_v1
 
+from ..conftest import make_doc
 from ..grouping.mentions import mentions_of
 from ..pipelines import HASH_EMBED, initialised, step, transformer_pipeline
 from ..reloading import from_bytes, from_folder, from_pickle
@@ -590,3 +592,20 @@ def test_entities_are_not_guessed_without_the_encoder(trained_with_transformer):
     nlp = trained_with_transformer
     with nlp.select_pipes(disable="transformer"), pytest.raises(ValueError, match="docre-E041"):
         nlp(marked(nlp.vocab, LESSONS[0]))
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_rules_and_linker_warn_of_a_wrong_place_in_the_pipeline(trained, monkeypatch, linked):
+    """Too early: nobody has looked for mentions. Too late: relations have been predicted."""
+    monkeypatch.setattr(once, "_given", set())
+    if linked:
+        nlp = trained
+    else:
+        nlp = spacy.blank("en")
+        nlp.add_pipe("docre_entities")
+    with pytest.warns(UserWarning, match="docre-W016"):
+        nlp("Ada met Charles.")
+    doc = make_doc(nlp.vocab)
+    doc.user_data["docre_relations"][0]["score"] = 0.5
+    with pytest.warns(UserWarning, match="docre-W020"):
+        nlp(doc)

@@ -159,3 +159,16 @@ def test_a_title_that_two_documents_have_joins_the_first_only(tmp_path, write):
     docs = read(tmp_path, *(record(title=t) for t in "aab"), distant=distant, on_invalid=problems.append)
     assert [get_title(doc) for doc in docs] == ["a", "b"]
     assert len(problems) == 1
+
+
+def test_a_line_that_is_no_utf8_is_said_with_its_place(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    path.write_bytes(b'{"title": "Ada", "labels": []}\n{"title": "Ren\xe9", "labels": []}\n')
+    with pytest.raises(CorpusError, match=r"labels\.jsonl, line 2: not valid JSON in UTF-8.*0xe9"):
+        DistantLabels(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_labels(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"title": "Ada", "labels": []}\n')
+    assert DistantLabels(path).by_title.keys() == {"Ada"}

@@ -73,12 +73,15 @@ def test_there_is_none(tmp_path):
 BAD = {
     "no JSON": "{",
     "nothing": "",
+    "another format": '{"format": 2, "settings": {}, "labels": [], "shards": []}',
+    "no labels": '{"format": 1, "settings": {}, "shards": []}',
+    "something more": '{"format": 1, "settings": {}, "labels": [], "shards": [], "icons": []}',
+}
+FOREIGN = {
     "a list": "[]",
     "text": '"manifest"',
-    "another format": '{"format": 2, "settings": {}, "labels": []}',
-    "no format": '{"settings": {}, "labels": []}',
-    "no labels": '{"format": 1, "settings": {}}',
-    "something else": '{"format": 1, "name": "app", "icons": []}',
+    "no format": '{"settings": {}, "labels": [], "shards": []}',
+    "an app's": '{"format": 1, "name": "app", "icons": []}',
 }
 
 
@@ -89,6 +92,14 @@ def test_what_is_no_manifest_is_said_with_its_path(tmp_path, text):
         with pytest.raises(ValueError, match=r"docre-E112") as error:
             read(tmp_path)
         assert str(tmp_path / MANIFEST) in str(error.value)
+
+
+@pytest.mark.parametrize("text", FOREIGN.values(), ids=FOREIGN)
+def test_somebody_elses_manifest_is_nothing_to_a_corpus(tmp_path, blank, text):
+    write_shard([make_doc()], tmp_path / "a.spacy")
+    (tmp_path / MANIFEST).write_text(text, encoding="utf8")
+    assert read_manifest(tmp_path) is None
+    assert len(list(create_corpus_v1(tmp_path)(blank))) == 1
 
 
 def test_bytes_that_are_no_text_are_said_too(tmp_path):

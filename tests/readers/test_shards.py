@@ -189,3 +189,27 @@ def test_an_empty_folder_is_a_free_place(tmp_path):
     with whole_or_nothing(tmp_path / "out") as tmp:
         fill(tmp, "new", folder=True)
     assert content(tmp_path / "out") == ["new"]
+
+
+def test_a_folder_with_the_name_of_a_shard_is_searched_and_is_none(tmp_path):
+    (tmp_path / "soft.spacy").mkdir()
+    write_shard(docs_named("a"), tmp_path / "soft.spacy" / "0.spacy")
+    assert [path.name for path in find_shards(tmp_path)] == ["0.spacy"]
+
+
+@pytest.mark.parametrize("name", ["before", "now"])
+def test_a_folder_may_have_any_name(tmp_path, name):
+    fill(tmp_path / name, "old", folder=True)
+    with whole_or_nothing(tmp_path / name, overwrite=True, replaces=["*.spacy"]) as tmp:
+        fill(tmp, "new", folder=True)
+    assert content(tmp_path / name) == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_older_folder_comes_back_if_the_new_one_cannot_be_put_there(tmp_path):
+    """Here there is none."""
+    fill(tmp_path / "out", "old", folder=True)
+    with pytest.raises(FileNotFoundError), whole_or_nothing(tmp_path / "out", overwrite=True, replaces=["*.spacy"]):
+        pass
+    assert content(tmp_path / "out") == ["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -219,3 +219,16 @@ def test_all_together_equals_plain_loops(name, one_pair, problem):
     flat = [float(x) for row in logits for x in row]
     assert value == pytest.approx(loops(flat), rel=1e-4, abs=1e-4)
     assert gradient.ravel() == pytest.approx(slow.differences(loops, flat), rel=1e-3, abs=1e-4)
+
+
+def test_without_a_threshold_logit_the_teachers_margins_are_learned():
+    """Student [0, 1], teacher [1, 4], whose margin is 3: (3 - 1)² / 2; its slope is that of the label alone."""
+    value, gradient = loss_and_gradient(
+        BCE,
+        np.array([[0, 1]], dtype="f"),
+        targets([[0]], known=[[0]], teacher=[[1, 4]]),
+        objective=objective(),
+        learned_threshold=False,
+    )
+    assert value == pytest.approx(2)
+    assert gradient.tolist() == [[0, -2]]

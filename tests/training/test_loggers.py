@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 from spacy.util import load_model_from_config
 
 from spacy_docre.annotations import MENTIONS_KEY
+from spacy_docre.errors import once
 from spacy_docre.readers.shards import write_shard
 from spacy_docre.training.loggers import clock, create_console_logger_v1, percent
 
@@ -216,3 +217,17 @@ def test_a_training_run_with_a_ner(tmp_path, capsys):
     assert all(row["losses"].keys() == {"ner", "docre_relations"} for row in saved)
     assert all(row["loss"] == row["losses"]["docre_relations"] for row in saved)
     assert saved[-1]["losses"]["ner"] < saved[1]["losses"]["ner"]
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("nan")])
+def test_a_loss_that_is_no_number_is_said_and_training_goes_on(tmp_path, monkeypatch, bad):
+    """In JSON it is null: there are no such numbers."""
+    monkeypatch.setattr(once, "_given", set())
+    log = tmp_path / "log.jsonl"
+    with pytest.warns(UserWarning, match=r"docre-W021.*step 10 .*docre_relations.*float32"):
+        out, _ = logged([info(10, loss=bad), info(20, loss=5.0)], output_file=str(log))
+    assert [row[2] for row in cells(out)[1:]] == [str(bad), "0.500"]
+    first, second = srsly.read_jsonl(log)
+    assert first["loss"] is first["losses"]["docre_relations"] is None
+    assert first["losses"]["transformer"] == 1e5
+    assert second["loss"] == 0.5

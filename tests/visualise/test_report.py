@@ -99,3 +99,29 @@ def test_a_folder_without_scores(tmp_path):
     code, text = run("report", tmp_path, tmp_path / "page.html")
     assert code == 1
     assert "E124" in text
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["1-teacher", "2-student"], ["teacher", "student"]),
+        (["3-layers", "6-layers"], ["3 layers", "6 layers"]),
+        (["3-layers", "all"], ["3 layers", "all"]),
+        (["2024", "7"], ["2024", "7"]),
+    ],
+)
+def test_numbers_in_front_are_an_order_unless_they_tell_runs_apart(tmp_path, files, names):
+    for name in files:
+        (tmp_path / f"{name}.json").write_text(json.dumps(scores(0.5)), encoding="utf8")
+    assert [run.name for run in read_runs(tmp_path)] == names
+
+
+def test_runs_of_one_name_have_bars_of_their_own():
+    """Their speeds stand one below the other."""
+    from matplotlib.figure import Figure
+
+    from spacy_docre.visualise.report import draw_speed
+
+    ax = Figure().add_subplot()
+    draw_speed(ax, [Run("x", scores(0.5), []), Run("x", scores(0.25), [])])
+    assert len({bar.get_y() for bar in ax.patches}) == 2
