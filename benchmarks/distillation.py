@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--more", type=Path, help="folder with documents.json, wikidata_labels.jsonl, unlabelled.json")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--arms", nargs="+", help="only these")
+    parser.add_argument("--tried", type=int, nargs="+", default=list(range(len(TRIED))), help="only these of TRIED")
     parser.add_argument("--encoder", help="folder or name on the hub; default: all-MiniLM-L6-v2")
     parser.add_argument("--work", type=Path, default=ROOT / "runs", help="where redocred.py put corpora and teachers")
     parser.add_argument("--gpu-id", type=int, default=-1)
@@ -153,7 +154,7 @@ def tune(args: argparse.Namespace, files: Path) -> None:
     for arm_name in args.arms or ["distilled"]:
         for seed in args.seeds:
             student = folder_of(files, "full", arm_name, seed)
-            for encoder_rate, head_rate, steps in TRIED:
+            for encoder_rate, head_rate, steps in (TRIED[i] for i in args.tried):
                 name = f"{encoder_rate:g} / {head_rate:g}, {steps} steps"
                 if name in read().get("tuning", {}).get(arm_name, {}).get(str(seed), {}):
                     continue
