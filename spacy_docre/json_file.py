@@ -10,6 +10,6 @@ from .errors import Errors
 def read_json(path: Path) -> Any:
     """Raises ValueError, with the path, for what can't be read."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as err:
         raise ValueError(Errors.E093.format(path=path, reason=err)) from err

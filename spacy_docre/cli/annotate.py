@@ -52,6 +52,7 @@ def annotate_cli(
             docs_per_shard=docs_per_shard,
             limit=limit,
             calibrate_on=calibrate_on,
+            code=code_path,
             overwrite=overwrite,
         )
     except (ValueError, OSError) as err:

@@ -47,7 +47,8 @@ def apply_cli(
     to_check = {"with_text": with_text, "n_process": n_process, "overwrite": force_overwrite}
     try:
         setup_gpu(use_gpu)
-        result = run(model, data_path, output_file, to_check, text_key=text_key, batch_size=batch_size)
+        options = {"text_key": text_key, "batch_size": batch_size, "code": code_path}
+        result = run(model, data_path, output_file, to_check, **options)
     except (ValueError, OSError) as err:
         msg.fail("Nothing was written", str(err))
         sys.exit(1)
@@ -73,13 +74,14 @@ def run(model: str, data: Path, output: Path, to_check: dict[str, Any], **option
     check_options(data, output, **to_check)
     nlp = load_model(model)
     require_relations(nlp, model)
-    earlier: list[int] = []  # what is told first: documents of a run that was killed
+    first = True  # what is told first are documents of a run that was killed
 
     def on_progress(n_docs: int) -> None:
-        if not earlier and n_docs:
+        nonlocal first
+        if first and n_docs:
             with tqdm.external_write_mode(file=sys.stdout):  # the bar makes room
                 msg.info(f"Going on after {n_docs:,} documents of an earlier run")
-        earlier.append(n_docs)
+        first = False
         bar.update(n_docs)
 
     with tqdm(total=count_inputs(data), unit=" docs", disable=None) as bar:

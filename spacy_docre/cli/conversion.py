@@ -1,5 +1,6 @@
 """What `spacy docre convert` does, as functions."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -220,7 +221,7 @@ def read_names(path: Path | None) -> dict[str, str] | None:
     if not path.exists():
         raise ValueError(Errors.E024.format(path=path))
     try:
-        names = srsly.read_json(path)
+        names = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as err:
         raise CorpusError(str(path), f"not valid JSON ({err})") from err
     if not isinstance(names, dict) or not all(v and isinstance(v, str) for v in names.values()):

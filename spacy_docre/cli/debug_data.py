@@ -8,7 +8,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from .app import MAX_COL, app
+from .app import CODE, MAX_COL, app
 
 if TYPE_CHECKING:
     from ..scoring.survey_data import DataSurvey
@@ -24,14 +24,24 @@ def debug_data_cli(
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline whose tokenizer is checked; or see --lang"),
     lang: str = typer.Option("en", "--lang", "-l", help="Language whose tokenizer is checked"),
     window: int = typer.Option(320, "--window", min=1, help="Tokens that the encoder sees at once"),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Also write all counts to this JSON file"),
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="Also write all counts to this JSON file", dir_okay=False
+    ),
     verbose: bool = typer.Option(False, "--verbose", "-V", help="Name every place, not only the first ones"),
+    code_path: Path | None = CODE,
 ) -> None:
     """Count what is in a corpus, and name what may go wrong: rare labels, mentions that don't fit, shared documents.
 
     Nothing is changed. The exit code is 0 unless a file can't be read: whether something is a mistake is yours to say.
     """
+    from spacy.cli._util import import_code
+
+    from ..readers.shards import check_target, whole_or_nothing
+
+    import_code(code_path)
     try:
+        if output is not None:
+            check_target(output, overwrite=True, replaces=())
         surveys = survey(train, dev, model=model, lang=lang, window=window)
     except (ValueError, OSError, ImportError) as err:
         msg.fail("Can't read the data", str(err))
@@ -42,9 +52,9 @@ def debug_data_cli(
     between = compare(surveys)
     print_shared(between, verbose=verbose)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
         content = {name: s.summary() for name, s in zip(("train", "dev"), surveys)}
-        srsly.write_json(output, {**content, "shared": between})
+        with whole_or_nothing(output, overwrite=True) as tmp:
+            srsly.write_json(tmp, {**content, "shared": between})
         msg.good(f"All counts: {output}")
 
 

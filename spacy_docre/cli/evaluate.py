@@ -80,9 +80,15 @@ def evaluate_cli(
     """Evaluate the relations of a pipeline, on the data's own entities or end to end."""
     from spacy.cli._util import import_code, setup_gpu
 
+    from ..readers.shards import check_target
+
     import_code(code_path)
     try:
         setup_gpu(use_gpu)
+        for path in filter(None, (output, predictions, meta)):
+            check_target(path, overwrite=True, replaces=())
+        if end_to_end and not gold_entities:
+            raise ValueError(Errors.E152.format(option="--own-entities", other="--end-to-end, which scores both"))
         if card is not None and meta is None:
             raise ValueError(Errors.E139)
         on_card = read_card(card) if card is not None else None

@@ -45,6 +45,9 @@ class Errors(StepErrors):
     E026 = "the label {label!r} is not among the names given with --labels; add it there, or leave --labels out"
     E027 = "{n_invalid} of {n_docs} documents are invalid, and none could be converted. The first: {first}"
 
+    E150 = "{path} is neither a file nor a folder, and would be replaced by one. Write to a file, then pass that on."
+    E151 = "Can't write {path}: {problem}. Choose another output."
+    E153 = "{path} is neither a file nor a folder: documents are counted first, and read again. Write them to a file."
     E028 = (
         "{path} holds other files ({found}) than {expected}, so it will not be replaced. Choose another output, or "
         "move those first."

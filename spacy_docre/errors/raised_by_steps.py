@@ -105,6 +105,7 @@ class StepErrors(metaclass=Messages):
         "Calibration needs documents with relations whose labels the pipeline knows, found none. Are labels names here "
         "and ids there (`spacy docre convert --labels`)?"
     )
+    E152 = "{option} has no effect beside {other}: leave one of them out."
     E141 = "{path} is no .spacy file. Convert it first: `python -m spacy docre convert {path} {target}`."
     E142 = (
         "The pipeline knows none of the labels in {path}: {given} there, {known} here. Were both converted with the "

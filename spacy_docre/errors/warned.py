@@ -88,3 +88,7 @@ class Warnings(metaclass=Messages):
         "{name}.targets.teacher_weights names teachers that no document (of those looked at) has logits of: {unknown}. "
         "There are: {found}."
     )
+    W023 = (
+        "A component has left data in doc.user_data that no .spacy file can take: {keys}. They are left out of what is "
+        "written; all else is there."
+    )

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from spacy.tokens import Doc, Span
 
@@ -11,6 +12,8 @@ from .base import EntityGrouper
 from .names import bare, kind_of, normalised, same_key
 from .words import ORGANISATION, OTHER, PERSON, QUANTITY, NameWords, words_of
 
+MOST = 32  # names that are compared with one name
+LONGEST = 20  # words of a short form
 Link = tuple[int, int]
 Name = tuple[str, ...]
 
@@ -31,7 +34,7 @@ class AliasGrouper:
         people = [i for i in order if kinds[i] == PERSON]
         untitled = {i: without_titles(names[i], words) for i in people}
         yield from named_links(people, untitled)
-        yield from word_links(people, untitled)
+        yield from word_links(people, untitled, {i: gender_of(names[i], words) for i in people})
         organisations = [i for i in order if kinds[i] == ORGANISATION]
         yield from part_links(organisations, dict(enumerate(names)))
         others = [i for i in order if kinds[i] not in (PERSON, QUANTITY)]
@@ -50,9 +53,19 @@ def without_titles(name: Name, words: NameWords) -> Name:
     return name
 
 
+def gender_of(name: Name, words: NameWords) -> str:
+    """By titles in front; "" where there is none that says it."""
+    titles = name[: len(name) - len(without_titles(name, words))]
+    female, male = words.female_titles.intersection(titles), words.male_titles.intersection(titles)
+    return "" if bool(female) == bool(male) else "female" if female else "male"
+
+
 def named_links(rows: Sequence[int], names: dict[int, Name]) -> Iterator[Link]:
     """People of several names: the same; the one whose name goes on before or after; and, if there is one only, who has
-    initials spelt out ("J. K. Rowling" is "Joanne Rowling") or names in between ("John Kennedy", "John F. Kennedy")."""
+    initials spelt out ("J. K. Rowling" is "Joanne Rowling") or names in between ("John Kennedy", "John F. Kennedy").
+
+    Initials that contradict each other ("John A. Smith", "John B. Smith") are of nobody ("John Smith").
+    """
     rows = [i for i in rows if len(names[i]) > 1]
     yield from ((rows[a], rows[b]) for a, b in same_key(names[i] for i in rows))
     yield from part_links(rows, names)
@@ -66,18 +79,18 @@ def named_links(rows: Sequence[int], names: dict[int, Name]) -> Iterator[Link]:
             spelt_out[name[-1], name[0][0]].append(name)
         if len(name) > 2:
             longer[name[0], name[-1]].append(name)
+    initialled: dict[Name, list[Name]] = defaultdict(list)  # by the one name that they may stand for
     for name, i in first.items():
-        fitting: list[Name] = []
         if has_initials(name):
-            for other in spelt_out[name[-1], name[0][0]]:
-                if spells_out(other, name):
-                    fitting.append(other)
-                if len(fitting) > 1:
-                    break
-        elif len(name) == 2:
-            fitting = longer[name]
-        if len(fitting) == 1:
-            yield first[fitting[0]], i
+            others = spelt_out[name[-1], name[0][0]]
+            fitting = [x for x in others if spells_out(x, name)] if len(others) <= MOST else []
+            if len(fitting) == 1:
+                initialled[fitting[0]].append(name)
+        elif len(name) == 2 and len(longer[name]) == 1:
+            yield first[longer[name][0]], i
+    for name, short in initialled.items():
+        if len(short) <= MOST and all(spells_out(a, b) for a, b in combinations(short, 2)):
+            yield from ((first[name], first[x]) for x in short)
 
 
 def has_initials(name: Name) -> bool:
@@ -90,8 +103,10 @@ def spells_out(long: Name, short: Name) -> bool:
     return all(a == b or (1 in (len(a), len(b)) and a[0] == b[0]) for a, b in pairs)
 
 
-def word_links(rows: Sequence[int], names: dict[int, Name]) -> Iterator[Link]:
-    """One word is the person whose last name it is, or else first, or else one between; or the same word before."""
+def word_links(rows: Sequence[int], names: dict[int, Name], genders: dict[int, str]) -> Iterator[Link]:
+    """One word is the person whose last name it is, or else first, or else one between; or the same word before. "Mrs.
+    Smith" is not who "Mr. Smith" is. genders: "male", "female" or "", where a title says it; filled in by links.
+    """
     places: list[dict[str, list[int]]] = [defaultdict(list) for _ in range(4)]  # word -> places in rows
     by_last, by_first, by_other, alone = places
     for place, i in enumerate(rows):
@@ -105,9 +120,19 @@ def word_links(rows: Sequence[int], names: dict[int, Name]) -> Iterator[Link]:
         if len(names[i]) == 1:
             word = names[i][0]
             fitting = by_last.get(word) or by_first.get(word) or by_other.get(word) or alone[word]
-            if fitting:
-                yield rows[closest(place, fitting)], i
+            for other in around(place, fitting):
+                if not genders[i] or genders[rows[other]] in ("", genders[i]):
+                    yield rows[other], i
+                    genders[i] = genders[rows[other]] = genders[i] or genders[rows[other]]
+                    break
             alone[word].append(place)
+
+
+def around(place: int, places: Sequence[int]) -> Iterator[int]:
+    """A few of the places: those before this one, the last of them first, then those after it."""
+    here = bisect_left(places, place)
+    yield from reversed(places[max(0, here - MOST) : here])
+    yield from places[here : here + MOST]
 
 
 def closest(place: int, places: Sequence[int]) -> int:
@@ -121,9 +146,9 @@ def part_links(rows: Sequence[int], names: dict[int, Name]) -> Iterator[Link]:
     beginning: dict[Name, dict[Name, int]] = defaultdict(dict)
     ending: dict[Name, dict[Name, int]] = defaultdict(dict)
     for i in rows:
-        for n in range(1, len(names[i])):
+        for n in range(1, min(len(names[i]), LONGEST)):
             beginning[names[i][:n]].setdefault(names[i], i)
-            ending[names[i][n:]].setdefault(names[i], i)
+            ending[names[i][-n:]].setdefault(names[i], i)
     for i in rows:
         longer = beginning.get(names[i]) or ending.get(names[i]) or {}
         if len(longer) == 1:

@@ -20,6 +20,8 @@ class NameWords:
 
     articles: frozenset[str] = frozenset()
     titles: frozenset[str] = frozenset()
+    female_titles: frozenset[str] = frozenset()
+    male_titles: frozenset[str] = frozenset()
     company_forms: frozenset[str] = frozenset()
     small: frozenset[str] = frozenset()  # prepositions, articles, conjunctions: left out of acronyms
     possessives: tuple[str, ...] = ()
@@ -52,6 +54,8 @@ ENGLISH = NameWords(
         "saint st st. bishop archbishop cardinal reverend rev rev. emperor empress duke duchess count countess baron "
         "chancellor minister mayor".split()
     ),
+    female_titles=frozenset("mrs mrs. ms ms. miss dame lady queen princess empress duchess countess".split()),
+    male_titles=frozenset("mr mr. sir lord king prince emperor duke count baron".split()),
     company_forms=ANY_LANGUAGE.company_forms | frozenset("corporation company incorporated limited".split()),
     small=frozenset("of the and for in on at to a an &".split()),
     possessives=("'s", "'"),

@@ -19,7 +19,7 @@ from ..readers.manifest import Manifest, sha256
 from ..readers.shards import find_shards, load_shard, read_shards, write_shard
 from ..scoring.known_labels import require_known_labels
 from .calibration import calibrate
-from .resume import clear, describe_files, find_earlier, require_apart
+from .resume import clear, describe_code, describe_files, find_earlier, require_apart
 from .teacher import Teacher
 
 BATCH_SIZES = {"cpu": 8, "gpu": 32}  # documents that are in memory with their hidden states
@@ -35,6 +35,7 @@ def annotate(
     docs_per_shard: int = 200,
     limit: int = 0,
     calibrate_on: Path | None = None,
+    code: Path | None = None,
     overwrite: bool = False,
     on_progress: Callable[[int], None] = lambda n_docs: None,
 ) -> Manifest:
@@ -42,6 +43,7 @@ def annotate(
 
     Memory is bounded by one shard. A killed run goes on after its last whole shard when started again.
     limit: only so many documents, 0 for all.
+    code: file with functions that the teachers use: a killed run does not go on with others.
     calibrate_on: completely labelled documents on which the teachers' probabilities are made right.
     overwrite: start anew if `output` was begun with other teachers, inputs or settings.
     on_progress: called with the number of documents that are done, first with those of an earlier run.
@@ -50,7 +52,7 @@ def annotate(
     of the first documents, if an input has no document or no document has two entities, or if `output` was begun with
     other teachers, inputs or settings, unless told to overwrite; FileExistsError if it has other content.
     """
-    options: dict[str, Any] = {"docs_per_shard": docs_per_shard, "limit": limit}
+    options: dict[str, Any] = {"docs_per_shard": docs_per_shard, "limit": limit, **describe_code(code)}
     if calibrate_on is not None:
         options["calibrate_on"] = describe_files([calibrate_on])
     outside = [*inputs, *([] if calibrate_on is None else [calibrate_on])]

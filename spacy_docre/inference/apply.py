@@ -1,6 +1,7 @@
 """A pipeline over any number of documents: streamed, resumable, with bounded memory."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from ..errors import Errors
 from ..memory import give_back_memory
 from ..pipeline.docre_relations import DocRERelations
 from ..readers.documents import Input, find_inputs, printable, read_inputs
-from ..readers.manifest import Manifest, folder_sha256
+from ..readers.manifest import Manifest, folder_sha256, sha256
 from ..readers.shards import check_target, whole_or_nothing, without_hidden_states
 from .outputs import (
     Problem,
@@ -29,7 +30,7 @@ from .outputs import (
     write_part,
     write_problems,
 )
-from .resume import clear, find_earlier, require_apart
+from .resume import describe_code, find_earlier, require_apart
 
 DOCS_PER_PART = 256
 
@@ -53,6 +54,7 @@ def apply(
     with_text: bool = True,
     batch_size: int = 32,
     n_process: int = 1,
+    code: Path | None = None,
     overwrite: bool = False,
     on_progress: Callable[[int], None] = lambda n_docs: None,
 ) -> Applied:
@@ -60,6 +62,7 @@ def apply(
 
     output: a .jsonl or .csv file, a .spacy file, or a folder of .spacy files (which needs no memory for all of them).
     with_text: whether texts and evidence are written; names and places always are.
+    code: file with functions that the pipeline uses: a killed run does not go on with others.
     on_progress: called with the number of documents that are done, first with those of an earlier run.
 
     Finished parts are kept in a folder beside the output until all are there, and a killed run goes on after them.
@@ -72,16 +75,19 @@ def apply(
     check_options(data, output, with_text=with_text, n_process=n_process, overwrite=overwrite)
     suffix = suffix_of_parts(output)
     folder = output.parent / f".{output.name}.parts"
-    settings = describe(nlp, data, text_key=text_key, with_text=with_text, suffix=suffix)
-    manifest = find_earlier(folder, settings, overwrite=overwrite)
+    options = {"text_key": text_key, "with_text": with_text, "suffix": suffix}
+    settings = describe(nlp, data, **options, **describe_code(code))
+    manifest = find_earlier(folder, settings, overwrite=overwrite, own=True)
     created = [p for p in (output.parent, *output.parent.parents) if not p.exists()]
     if manifest is None:
         manifest = Manifest(settings, [])
-        clear(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         manifest.write(folder)
     on_progress(manifest.n_docs)
     inputs = islice(read_inputs(data, nlp, text_key=text_key), manifest.n_docs, None)
-    while part := list(islice(inputs, DOCS_PER_PART * abs(n_process))):
+    n_process = n_process if n_process > 0 else os.cpu_count() or 1
+    while part := list(islice(inputs, DOCS_PER_PART * n_process)):
         docs, problems = process(nlp, part, batch_size=batch_size, n_process=n_process, on_progress=on_progress)
         manifest.shards.append(finish_part(docs, problems, folder, len(manifest.shards), suffix, with_text=with_text))
         manifest.write(folder)
@@ -180,7 +186,8 @@ def finish_part(
     write_problems(problems, folder / problems_of(name))
     written.replace(folder / name)
     n_relations = sum(len(get_triples(doc)) for _, doc in docs)
-    return {"file": name, "n_docs": len(docs) + len(problems), "n_left_out": len(problems), "n_relations": n_relations}
+    entry = {"file": name, "n_docs": len(docs) + len(problems), "n_left_out": len(problems), "n_relations": n_relations}
+    return {**entry, "sha256": sha256(folder / name)}
 
 
 def finish(manifest: Manifest, folder: Path, output: Path, *, overwrite: bool) -> Applied:

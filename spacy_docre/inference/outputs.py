@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ COLUMNS = (
     *("title", "head", "head_type", "head_kb_id", "relation", "tail", "tail_type", "tail_kb_id", "score", "evidence"),
     "source",
 )
+FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d+([.,]\d+)?\W*$)")  # at the beginning of a cell
 Problem = tuple[str, str]  # where, and what
 Processed = Sequence[tuple[str, Doc]]  # where each document comes from, and the document
 KINDS = {".jsonl": ".jsonl", ".csv": ".csv", ".spacy": ".spacy", "": ".spacy"}  # suffix of the output, and of a part
@@ -81,7 +83,16 @@ def triples(source: str, doc: Doc, *, with_text: bool) -> Iterator[tuple[Any, ..
     for r in get_relations(doc):
         evidence = " … ".join(s.text for s in r.evidence) if with_text else ""
         head, tail = ((e.name, e.label, e.kb_id) for e in (r.head, r.tail))
-        yield (get_title(doc), *head, r.label_, *tail, f"{r.score:.4f}", evidence, source)
+        yield (
+            *map(no_formula, (get_title(doc), *head, r.label_, *tail)),
+            f"{r.score:.4f}",
+            *map(no_formula, (evidence, source)),
+        )
+
+
+def no_formula(text: str) -> str:
+    """A text that a spreadsheet would take for a formula gets an apostrophe in front; a number with a sign is none."""
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def write_problems(problems: Iterable[Problem], path: Path) -> None:

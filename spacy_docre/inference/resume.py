@@ -13,14 +13,25 @@ def describe_files(paths: Sequence[Path]) -> list[dict[str, str]]:
     return [{"file": p.name, "sha256": sha256(p)} for path in paths for p in find_shards(path)]
 
 
-def find_earlier(output: Path, settings: dict[str, Any], *, overwrite: bool) -> Manifest | None:
-    """The manifest of an earlier run that did the same; None where work begins anew. Nothing is written here."""
+def describe_code(code: Path | None) -> dict[str, Any]:
+    """A file of functions that pipelines use, as a setting."""
+    return {"code": describe_files([code])} if code is not None else {}
+
+
+def find_earlier(output: Path, settings: dict[str, Any], *, overwrite: bool, own: bool = False) -> Manifest | None:
+    """The manifest of an earlier run that did the same; None where work begins anew. Nothing is written here.
+
+    own: whether whatever is in the folder is of such runs, since nobody else knows of it.
+    """
     content = sorted(p.name for p in output.iterdir()) if output.is_dir() else []
     try:
         earlier = read_manifest(output) if output.is_dir() else None
     except ValueError:
-        if not overwrite or any(Path(name).suffix != ".spacy" for name in {*content} - {MANIFEST, f".{MANIFEST}"}):
+        others = {*content} - {MANIFEST, f".{MANIFEST}"}
+        if not overwrite or not (own or all(Path(name).suffix == ".spacy" for name in others)):
             raise
+        return None
+    if own and earlier is None:
         return None
     if output.is_file() or (content and earlier is None and set(content) != {f".{MANIFEST}"}):
         raise FileExistsError(Errors.E116.format(path=output, found=", ".join(content[:5]) or "a file"))
@@ -55,7 +66,7 @@ def clear(output: Path) -> None:
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """What is different, in words."""
-    files = ("teachers", "model", "inputs", "calibrate_on")
+    files = ("teachers", "model", "inputs", "calibrate_on", "code")
     for key in files:
         if before.get(key) != now.get(key):
             old, new = (some([x.get("name", x.get("file")) for x in s.get(key, [])]) for s in (before, now))

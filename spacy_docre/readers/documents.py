@@ -3,21 +3,23 @@
 What is wrong with one document is said in its place, and the others are read all the same.
 """
 
+import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..annotations import NONE, TEACHERS_KEY, TITLE_KEY, get_title, set_entities, set_relations
+from ..errors import Errors
 from .docred import read_docred
 from .json_stream import CorpusError
 from .shards import is_hidden, read_shard
 
-JSONL, DOCBIN, DOCRED = ".jsonl", ".spacy", (".json", ".json.gz")
+JSONL, DOCBIN, DOCRED = (".jsonl", ".jsonl.gz"), ".spacy", (".json", ".json.gz")
 
 
 @dataclass
@@ -33,7 +35,12 @@ class Input:
 
 
 def find_inputs(path: Path) -> list[Path]:
-    """The file itself, or all files below a folder, in order, without hidden ones."""
+    """The file itself, or all files below a folder, in order, without hidden ones.
+
+    Raises ValueError for what can be read only once: documents are counted first, and killed runs go on.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(Errors.E153.format(path=path))
     if not path.is_dir():
         return [path]
     return sorted(p for p in path.rglob("*") if p.is_file() and not is_hidden(p.relative_to(path)))
@@ -43,23 +50,23 @@ def read_inputs(path: Path, nlp: Language, *, text_key: str = "text") -> Iterato
     """The documents of a file, or of all files of a folder, one by one. Never raises for what is in a file.
 
     `.spacy`: documents keep their tokens and entities, and lose their relations. `.json`, `.json.gz`: DocRED's format,
-    likewise. `.jsonl`: one object in each line, with its text as `text_key`; "title" and "entities" (as in
+    likewise. `.jsonl`, `.jsonl.gz`: one object in each line, with its text as `text_key`; "title" and "entities" (as in
     `relations_to_json`, mentions by characters) are read too. Any other file is the text of one document.
     """
     for file in find_inputs(path):
         name = printable(str(file))
         try:
-            if file.suffix == DOCBIN:
+            if is_kind(file, DOCBIN):
                 yield from read_docbin(file, nlp)
-            elif file.suffix == JSONL:
+            elif is_kind(file, *JSONL):
                 yield from read_jsonl(file, nlp, text_key)
-            elif name.endswith(DOCRED):
+            elif is_kind(file, *DOCRED):
                 yield from read_json(file, nlp)
             else:
                 yield checked(name, doc_of_text, nlp, file.read_bytes(), printable(file.stem))
         except CorpusError as err:
             yield Input(err.place, None, err.problem)
-        except (ValueError, OSError) as err:
+        except (ValueError, OSError, EOFError) as err:
             yield Input(name, None, str(err))
 
 
@@ -67,14 +74,26 @@ def count_inputs(path: Path) -> int | None:
     """How many documents there are; None where only reading all would tell."""
     total = 0
     for file in find_inputs(path):
-        if file.suffix == DOCBIN or file.name.endswith(DOCRED):
+        if is_kind(file, DOCBIN, *DOCRED):
             return None
-        if file.suffix == JSONL:
-            with file.open("rb") as lines:
-                total += sum(1 for line in lines if line.strip())
+        if is_kind(file, *JSONL):
+            try:
+                with open_lines(file) as lines:
+                    total += sum(1 for line in lines if line.strip())
+            except (OSError, EOFError):  # told when it is read
+                return None
         else:
             total += 1
     return total
+
+
+def is_kind(path: Path, *endings: str) -> bool:
+    return path.name.lower().endswith(endings)
+
+
+def open_lines(path: Path) -> IO[bytes]:
+    """Packed or not."""
+    return cast(IO[bytes], gzip.open(path) if is_kind(path, ".gz") else path.open("rb"))
 
 
 def read_docbin(path: Path, nlp: Language) -> Iterator[Input]:
@@ -104,7 +123,7 @@ def read_jsonl(path: Path, nlp: Language, text_key: str) -> Iterator[Input]:
 
 def lines_of(path: Path) -> Iterator[tuple[str, str, bytes]]:
     """Lines that are not blank: the place of each, a title for a document that has none, and the line."""
-    with path.open("rb") as lines:
+    with open_lines(path) as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield f"{printable(str(path))}, line {number}", f"{printable(path.name)}:{number}", line.strip()
@@ -151,8 +170,8 @@ def doc_of_record(nlp: Language, record: Mapping[str, Any], title: str, text_key
     doc = make_doc(nlp, record[text_key], title=printable(named) if isinstance(named, str) and named else title)
     if record.get("entities") is not None:
         entities = list(entities_of(doc, record["entities"]))
-        ids = [entity.get("id") for entity in record["entities"]]
-        named = all(isinstance(x, str) and x for x in ids) and len(set(ids)) == len(ids)
+        ids = [str(entity.get("id", "")) for entity in record["entities"]]
+        named = all(ids) and len(set(ids)) == len(ids)
         set_entities(doc, entities, ids=ids if named else None)
     return doc
 
@@ -170,7 +189,7 @@ def entities_of(doc: Doc, entities: Any) -> Iterator[list[Span]]:
 
 def mention_of(doc: Doc, mention: Any, entity: Mapping[str, Any], field: str) -> Span:
     found = mention if isinstance(mention, Mapping) else {}
-    start, end, type_ = found.get("start_char"), found.get("end_char"), found.get("label") or entity.get("label", "")
+    start, end, type_ = found.get("start_char"), found.get("end_char"), found.get("label") or entity.get("label") or ""
     kb_id = entity.get("kb_id") or ""
     n_chars = count_characters(doc)
     if not (type(start) is int and type(end) is int and 0 <= start < end <= n_chars and is_text(type_, kb_id)):

@@ -1,15 +1,18 @@
 """Corpora as `.spacy` files: read shard by shard, written whole or not at all."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import srsly
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from ..errors import Errors
+from ..errors import Errors, Warnings, some, warn_once
 
 
 def find_shards(path: Path) -> list[Path]:
@@ -68,7 +71,7 @@ def write_shard(docs: Iterable[Doc], path: Path) -> int:
     """Write one `.spacy` file with all plain data of its documents, and no hidden states."""
     doc_bin = DocBin(store_user_data=True)
     for doc in docs:
-        doc_bin.add(without_hidden_states(doc))
+        doc_bin.add(with_plain_data(without_hidden_states(doc)))
     doc_bin.to_disk(path)
     return len(doc_bin)
 
@@ -85,8 +88,34 @@ def without_hidden_states(doc: Doc) -> Doc:
     return doc
 
 
+def with_plain_data(doc: Doc) -> Doc:
+    """Leave out (in place) what a component has put into `doc.user_data` and no file can take, with a warning."""
+    if is_plain(doc.user_data):
+        return doc
+    strange = [key for key, value in doc.user_data.items() if not is_plain({key: value})]
+    warn_once(Warnings.W023.format(keys=some([str(key) for key in strange])), stacklevel=3)
+    doc.user_data = {key: value for key, value in doc.user_data.items() if key not in strange}
+    return doc
+
+
+def is_plain(data: Any) -> bool:
+    try:
+        srsly.msgpack_dumps(data)
+    except (TypeError, ValueError, OverflowError, NotImplementedError):
+        return False
+    return True
+
+
 def check_target(target: Path, *, overwrite: bool, replaces: Sequence[str]) -> None:
-    """Raise FileExistsError for what must not be replaced (`whole_or_nothing`). replaces: only for a folder."""
+    """Raise FileExistsError for what must not be replaced (`whole_or_nothing`), and PermissionError or
+    NotADirectoryError where nothing can be written. replaces: only for a folder."""
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise FileExistsError(Errors.E150.format(path=target))
+    folder = next(p for p in target.absolute().parents if p.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(Errors.E151.format(path=target, problem=f"{folder} is no folder"))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(Errors.E151.format(path=target, problem=f"nothing may be written to {folder}"))
     content = list(target.iterdir()) if target.is_dir() else []
     if target.is_file() and replaces:
         raise FileExistsError(Errors.E038.format(path=target))
@@ -108,6 +137,7 @@ def whole_or_nothing(target: Path, *, overwrite: bool = False, replaces: Sequenc
     Raises FileExistsError if `target` has content and `overwrite` is off, or if it is a folder with anything but
     files of the patterns `replaces`; without patterns, no folder is ever replaced.
     """
+    target = target.resolve() if target.is_symlink() else target
     check_target(target, overwrite=overwrite, replaces=replaces)
     created = [p for p in (target.parent, *target.parent.parents) if not p.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)

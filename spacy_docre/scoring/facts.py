@@ -1,12 +1,11 @@
 """Facts of the training set: what Ign F1 leaves out of the precision."""
 
+import json
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
-
-import srsly
 
 from ..annotations import Entity, Relation
 from ..errors import Errors, Warnings
@@ -59,7 +58,7 @@ def read_facts(path: Path) -> Facts:
     if not path.exists():
         raise ValueError(Errors.E024.format(path=path))
     try:
-        rows = srsly.read_json(path)
+        rows = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as err:
         raise ValueError(Errors.E101.format(path=path, found=f"no JSON ({err})")) from err
     if not isinstance(rows, list):

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterator
+from unicodedata import category
 
 from spacy.tokens import Doc
 
@@ -43,4 +44,5 @@ def _count(n: int, one: str, many: str) -> str:
 
 def _line(text: str) -> str:
     """On one line, and without the blanks that DocRED's tokens leave before punctuation."""
-    return re.sub(r" (?=[,.;:!?)\]’”]|'s\b)|(?<=[(\[“]) ", "", " ".join(text.split()))
+    text = "".join(c for c in " ".join(text.split()) if category(c) != "Cc")  # nothing that a terminal would obey
+    return re.sub(r" (?=[,.;:!?)\]’”]|'s\b)|(?<=[(\[“]) ", "", text)

@@ -230,11 +230,18 @@ def test_a_pipeline_without_relations_is_refused(blank, data, tmp_path):
     assert "docre_relations" in text
 
 
-def test_a_place_that_cannot_be_written_is_said_after_the_scores(tmp_path):
-    """They are not lost with it."""
-    write_shard([make_doc()], tmp_path / "dev.spacy")
+@pytest.mark.parametrize("option", ["--output", "--predictions", "--meta"])
+def test_places_that_cannot_be_written_are_said_before_the_work(tmp_path, option):
+    """Before the pipeline is loaded: this one is none."""
     (tmp_path / "file").write_text("", encoding="utf8")
-    code, text = run("evaluate", TINY, tmp_path / "dev.spacy", "--output", tmp_path / "file" / "scores.json")
+    write_shard([make_doc()], tmp_path / "dev.spacy")
+    code, text = run("evaluate", tmp_path / "no_model", tmp_path / "dev.spacy", option, tmp_path / "file" / "x.json")
     assert code == 1
-    assert "Not saved" in plain(text)
-    assert "Precision" in plain(text)
+    assert "docre-E151" in plain(text)
+
+
+def test_own_entities_beside_end_to_end_are_refused(tmp_path):
+    write_shard([make_doc()], tmp_path / "dev.spacy")
+    code, text = run("evaluate", TINY, tmp_path / "dev.spacy", "--end-to-end", "--own-entities")
+    assert code == 1
+    assert "--own-entities has no effect beside --end-to-end" in plain(text)

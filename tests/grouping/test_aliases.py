@@ -210,6 +210,18 @@ def namesakes(n: int) -> list[str]:
     return [f"J{i} Lee" for i in range(n)]
 
 
+def initialled(n: int) -> list[str]:
+    return [f"J. A{i} Smith" if i % 2 else f"John B{i} Smith" for i in range(n)]
+
+
+def couples(n: int) -> list[str]:
+    return [f"{'Mr.' if i < n / 2 else 'Mrs.'} Smith" for i in range(n)]
+
+
+def long_names(n: int) -> list[str]:
+    return [" ".join(f"w{i}x{j}" for j in range(2000)) for i in range(n // 2000)]
+
+
 @pytest.mark.parametrize(
     ("names", "type_"),
     [
@@ -218,6 +230,9 @@ def namesakes(n: int) -> list[str]:
         (organisations, "ORG"),
         (organisations, "MISC"),
         (namesakes, "PER"),
+        (initialled, "PER"),
+        (couples, "PER"),
+        (long_names, "ORG"),
     ],
 )
 def test_work_grows_with_the_mentions(names, type_):
@@ -241,6 +256,33 @@ def test_initials_do_not_join_two_people(names):
     """Wherever the initials stand, they fit both."""
     entities = grouped(mentions_of(names), aliases)
     assert not any({"John Smith", "Jane Smith"} <= set(entity) for entity in entities)
+
+
+@pytest.mark.parametrize(
+    ("names", "apart"),
+    [
+        (["George H. W. Bush", "George W. Bush", "George Bush"], {"George H. W. Bush", "George W. Bush"}),
+        (["John Smith", "John A. Smith", "John B. Smith"], {"John A. Smith", "John B. Smith"}),
+        (["J. A. Smith", "John Smith", "J. Smith", "J. B. Smith"], {"J. A. Smith", "J. B. Smith"}),
+    ],
+)
+def test_a_name_that_fits_both_does_not_join_initials_that_contradict_each_other(names, apart):
+    entities = grouped(mentions_of(names), aliases)
+    assert not any(apart <= set(entity) for entity in entities)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["Mr. Smith", "Mrs. Smith"], [["Mr. Smith"], ["Mrs. Smith"]]),
+        (["Mr. Smith", "Smith", "Mrs. Smith"], [["Mr. Smith", "Smith"], ["Mrs. Smith"]]),
+        (["John Smith", "Mr. Smith", "Mrs. Smith"], [["John Smith", "Mr. Smith"], ["Mrs. Smith"]]),
+        (["Dr. King", "Mrs. King", "King"], [["Dr. King", "Mrs. King", "King"]]),
+        (["Queen Anne", "Anne", "King Anne"], [["Queen Anne", "Anne"], ["King Anne"]]),
+    ],
+)
+def test_titles_of_a_man_and_a_woman_are_of_two_people(names, expected):
+    assert grouped(mentions_of(names), aliases) == expected
 
 
 def test_an_acronym_of_two_names_is_the_one_mentioned_last_before():

@@ -17,7 +17,7 @@ from spacy_docre import get_relations
 from spacy_docre.annotations import get_title, relations_to_json
 from spacy_docre.inference import apply as module
 from spacy_docre.inference.apply import apply
-from spacy_docre.inference.outputs import COLUMNS, read_problems
+from spacy_docre.inference.outputs import COLUMNS, no_formula, read_problems
 
 from ..pipelines import save_naming_pipeline, scored
 from ..test_old_models import TINY
@@ -331,3 +331,57 @@ def test_a_file_in_place_of_a_folder_is_refused_before_the_work(nlp, data, tmp_p
         apply(nlp, data, tmp_path / "out", overwrite=True)
     assert names(tmp_path) == {"in.jsonl", "out"}
     assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ('=HYPERLINK("http://x")', """'=HYPERLINK("http://x")"""),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+cmd", "'+cmd"),
+        ("-2+3+cmd", "'-2+3+cmd"),
+        ("\t=1", "'\t=1"),
+        ("-5", "-5"),
+        ("-5.5 %", "-5.5 %"),
+        ("+1,5", "+1,5"),
+        ("Ada = Lovelace", "Ada = Lovelace"),
+        ("", ""),
+    ],
+)
+def test_no_cell_is_a_formula(text, cell):
+    """For a spreadsheet, in titles and names that come from anywhere."""
+    assert no_formula(text) == cell
+
+
+@pytest.mark.parametrize("content", ["", '{"format": 1, "sett', "[]"])
+def test_parts_that_nobody_can_read_are_done_again(nlp, data, tmp_path, content):
+    """What a failing disk leaves in the hidden folder; with the reason, unless told to overwrite."""
+    expected = tmp_path / "expected.jsonl"
+    apply(nlp, data, expected)
+    folder = tmp_path / ".out.jsonl.parts"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(content, encoding="utf8")
+    (folder / "00000.jsonl").write_text("half a li", encoding="utf8")
+    if content != "[]":
+        with pytest.raises(ValueError, match="docre-E112"):
+            apply(nlp, data, tmp_path / "out.jsonl")
+    apply(nlp, data, tmp_path / "out.jsonl", overwrite=True)
+    assert (tmp_path / "out.jsonl").read_bytes() == expected.read_bytes()
+    assert not folder.exists()
+
+
+def test_other_code_does_not_go_on(nlp, data, tmp_path, monkeypatch):
+    """Nor a part that was changed since."""
+    code = tmp_path / "code.py"
+    code.write_text("x = 1", encoding="utf8")
+    monkeypatch.setattr(module, "DOCS_PER_PART", PER_PART)
+    with pytest.raises(Stopped):
+        apply(nlp, data, tmp_path / "out.jsonl", code=code, on_progress=stop_after(2 * PER_PART))
+    code.write_text("x = 2", encoding="utf8")
+    with pytest.raises(ValueError, match=r"docre-E117.*code code\.py.*the content is not"):
+        apply(nlp, data, tmp_path / "out.jsonl", code=code)
+    code.write_text("x = 1", encoding="utf8")
+    part = tmp_path / ".out.jsonl.parts" / "00000.jsonl"
+    part.write_bytes(part.read_bytes()[:-5])
+    with pytest.raises(ValueError, match=r"docre-E138.*00000"):
+        apply(nlp, data, tmp_path / "out.jsonl", code=code)

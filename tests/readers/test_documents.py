@@ -293,3 +293,35 @@ def test_require_doc_raises_with_the_place(tmp_path):
     assert require_doc(good) is good.doc
     with pytest.raises(CorpusError, match=r"docre-E020.*a\.jsonl, line 2: no text"):
         require_doc(bad)
+
+
+@pytest.mark.parametrize("name", ["a.JSONL", "a.jsonl.gz", "a.Jsonl.GZ"])
+def test_lines_may_be_packed_and_endings_large(tmp_path, name):
+    content = lines({"text": TEXT}, {"text": "Grace"})
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.lower().endswith("gz") else content)
+    assert [text for _, text in read(tmp_path / name)] == [TEXT, "Grace"]
+    assert count_inputs(tmp_path / name) == 2
+
+
+def test_broken_packing_is_said_and_counted_later(tmp_path):
+    whole = gzip.compress(lines({"text": TEXT}) * 50)
+    (tmp_path / "a.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "b.jsonl.gz").write_bytes(b"not packed")
+    assert count_inputs(tmp_path) is None
+    found = list(read_inputs(tmp_path, spacy.blank("en")))
+    assert [Path(x.place.split(",")[0]).name for x in found if x.doc is None] == ["a.jsonl.gz", "b.jsonl.gz"]
+
+
+def test_a_pipe_is_refused_with_the_reason(tmp_path):
+    os.mkfifo(tmp_path / "texts.jsonl")
+    for use in (count_inputs, lambda path: list(read_inputs(path, spacy.blank("en")))):
+        with pytest.raises(ValueError, match=r"docre-E153.*read again"):
+            use(tmp_path / "texts.jsonl")
+    assert count_inputs(tmp_path) == 0, "in a folder it is no file"
+
+
+def test_ids_may_be_numbers_and_labels_null(tmp_path):
+    entities = [{"id": 17, "label": None, "mentions": [WITHOUT_LABEL]}]
+    (tmp_path / "a.jsonl").write_bytes(lines({"text": TEXT, "entities": entities}))
+    (found,) = read_inputs(tmp_path / "a.jsonl", spacy.blank("en"))
+    assert [(e.id, e.label) for e in get_entities(require_doc(found))] == [("17", "")]

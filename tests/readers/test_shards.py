@@ -1,11 +1,14 @@
 """Shards: whole or nothing, in order, and without hidden states."""
 
+import os
+
 import numpy
 import pytest
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_docre import get_relations
+from spacy_docre.errors import once
 from spacy_docre.readers.shards import (
     find_shards,
     read_shard,
@@ -213,3 +216,36 @@ def test_the_older_folder_comes_back_if_the_new_one_cannot_be_put_there(tmp_path
         pass
     assert content(tmp_path / "out") == ["old"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_is_no_file_is_never_replaced_by_one(tmp_path):
+    """A pipe, or /dev/stdout."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileExistsError, match="docre-E150"), whole_or_nothing(tmp_path / "pipe", overwrite=True):
+        pass
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_leads_to_what_is_replaced(tmp_path):
+    fill(tmp_path / "file", "old", folder=False)
+    (tmp_path / "link").symlink_to("file")
+    with whole_or_nothing(tmp_path / "link", overwrite=True) as tmp:
+        fill(tmp, "new", folder=False)
+    assert (tmp_path / "link").is_symlink()
+    assert content(tmp_path / "file") == ["new"]
+
+
+def test_a_place_below_a_file_is_refused_before_any_work(tmp_path):
+    fill(tmp_path / "file", "old", folder=False)
+    with pytest.raises(NotADirectoryError, match="docre-E151"), whole_or_nothing(tmp_path / "file" / "a" / "b"):
+        raise AssertionError("too late")
+
+
+def test_data_that_no_file_can_take_is_left_out_and_said(tmp_path, ada, monkeypatch):
+    monkeypatch.setattr(once, "_given", set())
+    ada.user_data["chains"] = object()
+    with pytest.warns(UserWarning, match=r"docre-W023.*chains"):
+        write_shard([ada], tmp_path / "a.spacy")
+    (doc,) = read_shard(tmp_path / "a.spacy", Vocab())
+    assert "chains" not in doc.user_data
+    assert get_relations(doc) == get_relations(ada)
