@@ -145,6 +145,14 @@ class Errors(StepErrors):
         "{name!r} has no model to predict with: the pipeline has not been initialised or trained. Call "
         "nlp.initialize(get_examples) and train it, or load a trained pipeline."
     )
+    E154 = (
+        "{name!r} gives no numbers (nan) where logits should be. In float16 a model may overflow: set precision = "
+        '"float32" (or "bfloat16") in its config. Else its training has failed: take smaller learning rates.'
+    )
+    E155 = (
+        "A document has {n_tokens} tokens, and {n_vectors} token vectors: its tokens were changed after the encoder "
+        "saw them. Put what changes them (merge_entities, retokenising) before the encoder, or after docre_relations."
+    )
     E147 = (
         "The model {model!r} of {name!r} is not one for relations: its attrs lack {missing}. Take @architectures = "
         '"spacy-docre.DocRE.v1" (any encoder can be its tok2vec), or give yours the same refs and attrs.'

@@ -11,8 +11,8 @@ class Warnings(metaclass=Messages):
     )
     W002 = (
         "{n_mentions} mention(s) in {n_docs} document(s) got no token vector (the encoder's windows cut "
-        "them off): entities without any are not related to others. Use longer or overlapping windows "
-        "(get_spans)."
+        "them off): entities without any are judged by their type and distance alone. Use longer or overlapping "
+        "windows (get_spans)."
     )
     W003 = (
         "{n_tokens} visible token(s) in {n_docs} document(s) got no token vector (the encoder's windows "
@@ -87,6 +87,10 @@ class Warnings(metaclass=Messages):
     W022 = (
         "{name}.targets.teacher_weights names teachers that no document (of those looked at) has logits of: {unknown}. "
         "There are: {found}."
+    )
+    W024 = (
+        "The pipeline has two components for relations, {other} and {name}: what the first finds is replaced by what "
+        "the last one finds. Train one with the labels of both, or take two pipelines."
     )
     W023 = (
         "A component has left data in doc.user_data that no .spacy file can take: {keys}. They are left out of what is "

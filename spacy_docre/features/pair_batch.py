@@ -110,9 +110,10 @@ class PairBatch:
         group: list[int] = []
         cells = longest = 0
         for i in np.lexsort((lengths, sizes)):
-            n, longest = int(sizes[i]), max(longest, int(lengths[i]))
+            n = int(sizes[i])
             if n < 2:
                 continue
+            longest = max(longest, int(lengths[i]))
             padded = (len(group) + 1) * n * n
             crossed = bool(group) and sizes[group[-1]] <= never_across < n
             too_long = (len(group) + 1) * longest > max_tokens

@@ -13,6 +13,7 @@ from .localised_context import EntityAttention, pair_attention
 from .pooling import entity_weights, logsumexp_pool, span_weights
 from .precision import Float32Linear, autocast
 
+MAX_ATTENTION = 16_000_000  # attention of mentions to tokens that is in memory at once: 64 MB, a few times over
 MAX_FOCUS = 8_000_000  # attention of pairs to tokens that is in memory at once: 32 MB
 
 
@@ -39,7 +40,7 @@ class DocREHead(nn.Module):
     attention, pair_scorer, axial: the parts; `axial` may be None.
     token_width: width of the token vectors; hidden_width: of entity and pair vectors.
     n_labels: relation labels. Column 0 of the output is the threshold: learned, or the constant 0.
-    max_pair_batch: pairs whose features are in memory at once (recomputed in the backward pass).
+    max_pair_batch: pairs whose bilinear features are in memory at once (recomputed in the backward pass).
     max_entities_for_axial: documents with more go without axial attention.
     """
 
@@ -181,12 +182,30 @@ class DocREHead(nn.Module):
         n_entities = grid.entity_mask.shape[1]
         entities = logsumexp_pool(mentions, grid.mention_entity, usable, n_entities)
         types = self.types(grid.types.flatten(0, 1)).unflatten(0, grid.types.shape[:2])
-        attention = self.attention(mentions, grid.mention_start, padded, token_mask)
         member = entity_weights(grid.mention_entity, usable, n_entities)
-        # In float32: what two entities have in common may be too small for float16, and so is its gradient.
-        with torch.autocast(device_type=padded.device.type, enabled=False):
-            of_entities = torch.matmul(member.unsqueeze(1).float(), attention.float())
-        return torch.cat([entities, types], -1), of_entities
+        attention = self.entity_attention(mentions, grid.mention_start, padded, token_mask, member)
+        return torch.cat([entities, types], -1), attention
+
+    def entity_attention(
+        self, mentions: Tensor, mention_start: Tensor, padded: Tensor, token_mask: Tensor, member: Tensor
+    ) -> Tensor:
+        """The mean attention of the mentions of each entity: (n_docs, n_heads, n_entities, n_tokens). In prediction,
+        that of many mentions exists only in part at a time."""
+        n_docs, n_tokens = token_mask.shape
+        n_mentions = mentions.shape[1]
+        at_once = max(1, MAX_ATTENTION // (n_docs * self.attention.n_heads * n_tokens))
+        if torch.is_grad_enabled():
+            at_once = n_mentions
+        total: Tensor | None = None
+        for i in range(0, max(1, n_mentions), max(1, at_once)):
+            some = slice(i, i + at_once)
+            attention = self.attention(mentions[:, some], mention_start[:, some], padded, token_mask)
+            # In float32: what two entities have in common may be too small for float16, and so is its gradient.
+            with torch.autocast(device_type=padded.device.type, enabled=False):
+                part = torch.matmul(member[:, :, some].unsqueeze(1).float(), attention.float())
+            total = part if total is None else total.add_(part)
+        assert total is not None
+        return total
 
     def row_features(
         self, head: Tensor, head_attention: Tensor, tail: Tensor, tail_attention: Tensor, context: Tensor,

@@ -46,9 +46,9 @@ class Float32Linear(nn.Linear):
             return super().forward(x.float())
 
 
-def needs_scaling(precision: str) -> bool:
+def needs_scaling(precision: str, device: torch.device) -> bool:
     """Whether gradients need scaling: only in float16, and where the device really computes in it."""
-    return precision == "float16" and torch.cuda.is_available()
+    return precision == "float16" and device.type == "cuda"
 
 
 @lru_cache

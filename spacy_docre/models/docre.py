@@ -46,7 +46,7 @@ def build_docre_v1(
     attention, pair_scorer, axial: parts of the head; without `axial`, pairs do not see each other.
     hidden_width: width of entity and pair vectors.
     threshold_column: "learned" (a logit of its own for each pair) or "zero" (the constant 0).
-    max_pair_batch: pairs whose features are in memory at once.
+    max_pair_batch: pairs whose bilinear features are in memory at once.
     max_entities_for_axial: documents with more entities go without `axial`, whose grid takes
         3 · n_entities² · hidden_width · 4 bytes.
     precision: "float32", "bfloat16", "float16" or "auto", for the head.
@@ -73,7 +73,9 @@ def build_docre_v1(
         partial(forward_head, max_cells=max_pair_batch, max_entities=max_entities_for_axial),
         attrs={"dropout_rate": 0.0},
         dims={"nI": None, "nO": None},
-        shims=[HeadShim(build_head, grad_scaler=PyTorchGradScaler(needs_scaling(precision)))],
+        shims=[
+            HeadShim(build_head, grad_scaler=PyTorchGradScaler(needs_scaling(precision, get_torch_default_device())))
+        ],
     )
     return Model(
         "docre",
@@ -136,13 +138,14 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
     """One call of tok2vec and one of its backprop, whatever the number of pairs.
 
     In training the head runs attrs["n_passes"] times, each with its own dropout: their rows stand one after the other.
-    attrs["evidence"] says what attention learns beside; attrs["entities"] are the documents', where somebody has read
-    them for this call.
+    attrs["evidence"] says what attention learns beside; attrs["entities"] are documents and their entities, where
+    somebody has read them for this call. (Another thread's are those of other documents.)
     """
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
+    known_docs, entities = model.attrs["entities"] or (None, None)
+    batch = PairBatch.from_docs(docs, entities if known_docs is docs else None)
     expect_vectors(model)
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
-    batch = PairBatch.from_docs(docs, model.attrs["entities"])
     model.attrs["vector_check"](docs, vectors, batch)
     n_passes = model.attrs["n_passes"] if is_train else 1
     evidence = model.attrs["evidence"] if is_train else None

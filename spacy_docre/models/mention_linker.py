@@ -15,7 +15,7 @@ from ..grouping.candidates import N_FEATURES, Candidates
 from ..layers.mention_linker import MentionLinker, NamePairs
 from .docre import unflatten
 from .head_shim import HeadShim
-from .listening import token_width, waits_for_encoder
+from .listening import expect_vectors, token_width, waits_for_encoder
 from .vector_check import require_vectors
 
 
@@ -48,6 +48,7 @@ def init(model: Model, X: Sequence[Candidates] | None = None, Y=None) -> None:
 def forward(model: Model, batch: Sequence[Candidates], is_train: bool) -> tuple[Floats1d, Callable]:
     """One call of tok2vec for all documents. Raises ValueError if one with visible text has no non-zero vector."""
     docs = [x.doc for x in batch]
+    expect_vectors(model)
     vectors, backprop_tok2vec = model.get_ref("tok2vec")(docs, is_train)
     require_vectors(docs, vectors)
     logits, backprop_head = model.get_ref("head")((vectors, batch), is_train)

@@ -12,7 +12,7 @@ from spacy_transformers.layers import TransformerModel, split_trf_batch, trfs2ar
 from spacy_transformers.layers.hf_shim import HFShim
 from spacy_transformers.layers.transformer_model import init as init_transformer
 from spacy_transformers.span_getters import configure_strided_spans
-from thinc.api import Model, chain
+from thinc.api import Model, chain, get_torch_default_device
 from thinc.types import Floats2d, Ragged
 from transformers.utils import logging
 
@@ -60,7 +60,7 @@ def build_transformer_model_v1(
         tokenizer_config,
         transformer_config,
         mixed_precision=False,
-        grad_scaler_config={"enabled": needs_scaling(precision)},
+        grad_scaler_config={"enabled": needs_scaling(precision, get_torch_default_device())},
     )
     model._func = forward
     wrapper = model.layers[0]
@@ -70,7 +70,7 @@ def build_transformer_model_v1(
         max_batch_pieces=max_batch_pieces,
         frozen_layers=frozen_layers,
         cache_mb=cache_mb,
-        grad_scaler_config={"enabled": needs_scaling(precision)},
+        grad_scaler_config={"enabled": needs_scaling(precision, get_torch_default_device())},
     )
     model.attrs["replace_listener_cfg"] = replace_listener_cfg
     model.init = partial(init_encoder, quiet="num_hidden_layers" in transformer_config)

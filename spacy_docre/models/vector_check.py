@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from unicodedata import category
 
 from spacy.tokens import Doc
 from thinc.api import to_numpy
@@ -57,7 +58,11 @@ class VectorCheck:
 
 
 def require_vectors(docs: Sequence[Doc], vectors: Sequence[Floats2d]) -> None:
-    """Raise ValueError if a document with visible text has no non-zero vector: no encoder has seen it."""
+    """Raise ValueError if a document with visible text has no non-zero vector: no encoder has seen it; or if it has
+    another number of tokens than vectors."""
+    for doc, array in zip(docs, vectors):
+        if len(array) and len(array) != len(doc):
+            raise ValueError(Errors.E155.format(n_tokens=len(doc), n_vectors=len(array)))
     zeros = [doc for doc, array in zip(docs, vectors) if len(array) and not bool((array != 0).any())]
     blind = sum(any(is_visible(token.text) for token in doc) for doc in zeros)
     if blind:
@@ -65,5 +70,6 @@ def require_vectors(docs: Sequence[Doc], vectors: Sequence[Floats2d]) -> None:
 
 
 def is_visible(text: str) -> bool:
-    """Whether an encoder should have a vector for this token: not for white space and control characters."""
-    return any(c.isprintable() and not c.isspace() for c in text)
+    """Whether an encoder should have a vector for this token: not for white space, control characters, and
+    accents that stand alone."""
+    return any(c.isprintable() and category(c)[0] not in "ZM" for c in text)

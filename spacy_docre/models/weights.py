@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from ..errors import Errors
+from ..errors import Errors, some
 from .lazy_head import LazyHead
 
 
@@ -24,10 +24,13 @@ def deserialize_head(model: LazyHead, data: bytes, device: torch.device) -> nn.M
     sizes = read_sizes(data)
     if sizes is not None:
         model.build(new_weights=False, **sizes)
-    try:
-        model.load_state_dict(load(data))
-    except RuntimeError as err:
-        raise ValueError(Errors.E046.format(problem=" ".join(str(err).split()).rstrip("."))) from err
+    weights = load(data)
+    found, wanted = ({name: list(w.shape) for name, w in x.items()} for x in (weights, model.state_dict()))
+    if found != wanted:  # torch would copy what fits, and then complain
+        names = (x for x in {**found, **wanted} if found.get(x) != wanted.get(x))
+        differing = [f"{x} {found.get(x)} in place of {wanted.get(x)}" for x in names]
+        raise ValueError(Errors.E046.format(problem=some(differing)))
+    model.load_state_dict(weights)
     return model.to(device)
 
 

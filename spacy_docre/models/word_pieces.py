@@ -49,10 +49,11 @@ class EncodedBatch(FullTransformerBatch):
         parts: list[TransformerData] = []
         row = token = 0
         for spans in self.spans:
+            rows = slice(row, row + len(spans))
             if not spans or not len(spans[0]):
                 parts.append(TransformerData.empty())
+                row = rows.stop
                 continue
-            rows = slice(row, row + len(spans))
             align = self.align[token + spans[0].start : token + spans[-1].end]
             align.data = align.data - row * n_pieces
             output = ModelOutput(last_hidden_state=hidden[rows])
@@ -96,6 +97,8 @@ def align_by_offsets(spans: Sequence[Span], offsets: NDArray[np.int64]) -> Ragge
             first_tokens[doc] = n_tokens
             n_tokens += len(doc)
         used = np.flatnonzero(offsets[i, :, 1] > offsets[i, :, 0])  # neither special tokens nor padding
+        if not len(span):
+            continue  # of an empty document
         characters = starts[doc][span.start : span.end]
         ends = np.searchsorted(characters, offsets[i, used] - (0, 1) + characters[0], side="right") - 1
         first, last = ends[:, 0], ends[:, 1]

@@ -45,17 +45,17 @@ class Deciding(Labelled):
             self.cfg["schema"] = self.schema.read()
         return make_decoder(self.loss, self.cfg, self.threshold_offset, self.max_labels_per_pair, self.schema)
 
-    def learn_rules(self, counts: SchemaCounts, nlp: Language | None) -> None:
-        """Rules of the schema's file, or else of what was counted in the training data.
+    def learn_rules(self, counts: SchemaCounts, nlp: Language | None) -> dict[str, Any]:
+        """Rules of the schema's file, or else of what was counted in the training data, as a part of `cfg`.
 
         Raises ValueError if these are streamed: then spaCy gives only their first documents to initialize.
         """
         if self.schema is None:
-            return
+            return {}
         rules = self.schema.read()
         if rules is None and nlp is not None and nlp.config.get("training", {}).get("max_epochs") == -1:
             raise ValueError(Errors.E149.format(name=self.name))
-        self.cfg["schema"] = rules or counts.rules()
+        return {"schema": rules or counts.rules()}
 
     def take_file_rules(self) -> None:
         """Rules of a file take the place of those that are known, if it is there: a pipeline goes without its file."""

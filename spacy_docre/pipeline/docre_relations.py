@@ -40,8 +40,8 @@ from .decisions import forget_decisions
 from .decoding import DocPrediction
 from .distilling import Distillable
 from .evidence import add_evidence
-from .labelled import require_pair_model
-from .survey import survey, warn_of_no_entities, warn_of_strange_types, warn_of_strange_weights
+from .labelled import require_numbers, require_pair_model
+from .survey import survey, warn_of_another, warn_of_no_entities, warn_of_strange_types, warn_of_strange_weights
 
 
 @Language.factory(
@@ -81,6 +81,7 @@ def make_docre_relations(
         also chosen by what they look at.
     schema: rules for which relations there can be (spacy-docre.Schema.v1); None for none.
     """
+    warn_of_another(nlp, name)
     return DocRERelations(
         nlp.vocab,
         model,
@@ -155,8 +156,7 @@ class DocRERelations(Distillable):
         warn_of_no_entities(self.name, docs, entities, self.counts)
         warn_of_strange_types(entities, self.cfg.get("types", ()), self.counts)
         logits = self.predict_logits(docs, entities)
-        decoder = self.decoder
-        predictions = [decoder(found, rows) for found, rows in zip(entities, logits)]
+        predictions = list(map(self.decoder, entities, logits))
         return add_evidence(self.model if self.knows_evidence else None, docs, predictions)
 
     @property
@@ -176,13 +176,14 @@ class DocRERelations(Distillable):
         if chosen:
             self._require_model()
             logits = self._predict_pairs([docs[i] for i in chosen], [entities[i] for i in chosen])
+            require_numbers(logits, self.name)
             ends = np.cumsum([len(entities[i]) * (len(entities[i]) - 1) for i in chosen])
             for i, found in zip(chosen, np.split(logits, ends[:-1])):
                 rows[i] = found
         return rows
 
     def _predict_pairs(self, docs: list[Doc], entities: list[Sequence[Entity]]) -> NDArray[np.float32]:
-        self.model.attrs["entities"] = entities
+        self.model.attrs["entities"] = docs, entities
         try:
             return to_numpy(self.model.predict(docs))
         finally:
@@ -207,7 +208,6 @@ class DocRERelations(Distillable):
         """Process a stream of documents, in batches of similar size and bounded cost."""
         error_handler = self.get_error_handler()
         for docs in minibatch(stream, batch_size):
-            docs = list(docs)
             try:
                 for batch in batch_by_cost(docs, MAX_CELLS):
                     self.set_annotations(batch, self.predict(batch))
@@ -283,17 +283,17 @@ class DocRERelations(Distillable):
         if waits_for_encoder(self.model):
             raise ValueError(Errors.E042.format(name=self.name))
         found = survey(get_examples(), with_schema=self.schema is not None)
-        for label in found.labels if labels is None else labels:
-            self.add_label(label)
-        if not self.labels:
+        labels = found.labels if labels is None else labels
+        if not (self.labels or labels):
             raise ValueError(Errors.E061.format(name=self.name, n_docs=sum(found.statuses.values())))
-        if not self.targets.can_learn(
-            found.statuses, taught=found.n_taught > 0, objective=self.distillation is not None
-        ):
+        objective = self.distillation is not None
+        if not self.targets.can_learn(found.statuses, taught=found.n_taught > 0, objective=objective):
             raise ValueError(Errors.E062.format(name=self.name, found=found, mode=self.targets.mode))
+        rules = self.learn_rules(found.schema, nlp)
+        for label in labels:  # all is well
+            self.add_label(label)
         forget_decisions(self.cfg)
-        self.cfg["types"] = sorted(found.types)
-        self.learn_rules(found.schema, nlp)
+        self.cfg |= {"types": sorted(found.types), **rules}
         warn_of_strange_weights(self.name, self.targets.teacher_weights, found)
         self.loss.bind(self.labels)
         self.model.set_dim("nO", 1 + len(self.labels), force=True)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from spacy.pipeline import TrainablePipe
 from thinc.api import Model
 
@@ -61,3 +63,9 @@ def require_pair_model(model: Model, name: str) -> None:
     """Raise ValueError for a model that a component for relations, `name`, can't work with."""
     if missing := [attr for attr in ATTRS if attr not in model.attrs]:
         raise ValueError(Errors.E147.format(name=name, model=model.name, missing=", ".join(missing)))
+
+
+def require_numbers(logits: NDArray[np.float32], name: str) -> None:
+    """Raise ValueError for logits that are nan: they are above no threshold, so that nothing would be found."""
+    if np.isnan(logits).any():
+        raise ValueError(Errors.E154.format(name=name))

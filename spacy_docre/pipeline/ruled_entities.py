@@ -68,6 +68,7 @@ class DocREEntities(Pipe):
 
     def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
         """Warn if found entities are to be learned from, and the components that find them do not annotate."""
+        self.n_updates = 0
         training = nlp.config.get("training", {}) if nlp is not None else {}
         if nlp is None or not self.predicted_share or self.name not in nlp.pipe_names:
             return

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..annotations import Entity, get_entities, get_label_status, get_soft_labels, get_triples, has_mentions
+from ..components import made_by
 from ..errors import Warnings
 from ..features.schema import SchemaCounts
 
@@ -93,3 +95,9 @@ def warn_of_strange_weights(name: str, weights: Iterable[str], found: Survey) ->
     if unknown:
         there = ", ".join(sorted(found.teachers)) or "none"
         warnings.warn(Warnings.W022.format(name=name, unknown=", ".join(unknown), found=there), stacklevel=3)
+
+
+def warn_of_another(nlp: Language, name: str) -> None:
+    """A document has one set of relations: those of the last component."""
+    if others := [other for other in made_by(nlp, "docre_relations") if other != name]:
+        warnings.warn(Warnings.W024.format(name=name, other=others[-1]), stacklevel=3)

@@ -34,14 +34,14 @@ def loss_and_gradient(
 
     Raises ValueError for soft targets and a loss that does not take them.
     """
-    if not loss.soft and targets.soft:
+    if loss_weight and not loss.soft and targets.soft:
         raise ValueError(Errors.E118.format(loss=type(loss).__name__))
     leaf = xp2torch(logits, requires_grad=True)
     values = torch.from_numpy(targets.values).to(leaf.device)
     known = None if targets.known is None else torch.from_numpy(targets.known).to(leaf.device)
     passes = leaf.split(len(values)) if len(values) else (leaf,)
     margins = [rows[:, 1:] - rows[:, :1] for rows in passes]  # (n_pairs, n_labels) each
-    parts = [loss_weight * loss(_only(m, known), values) for m in margins]
+    parts = [loss_weight * loss(_only(m, known), values) if loss_weight else 0 * m.sum() for m in margins]
     if objective is not None and targets.teacher is not None:
         taught = torch.from_numpy(targets.taught).to(leaf.device)
         teacher = torch.from_numpy(targets.teacher).to(leaf.device)[taught]

@@ -33,11 +33,13 @@ def test_axial_attention_in_chunks_of_lines(max_cells, masked, monkeypatch):
 
 @pytest.mark.parametrize("max_pair_batch", [1, 13, 4096])
 @pytest.mark.parametrize("max_focus", [1, 500, 10**7])
-def test_prediction_in_chunks_equals_training_at_once(max_pair_batch, max_focus, monkeypatch):
+@pytest.mark.parametrize("max_attention", [1, 200, 10**7])
+def test_prediction_in_chunks_equals_training_at_once(max_pair_batch, max_focus, max_attention, monkeypatch):
     docs = mixed_docs()
     tokens = make_tokens(docs)
     expected = run(make_head().train(), docs, tokens).detach()
     monkeypatch.setattr(docre_head, "MAX_FOCUS", max_focus)
+    monkeypatch.setattr(docre_head, "MAX_ATTENTION", max_attention)
     monkeypatch.setattr(axial_attention, "MAX_CELLS", max_focus)
     with torch.no_grad():
         found = run(make_head(max_pair_batch=max_pair_batch).eval(), docs, tokens)

@@ -16,6 +16,9 @@ from transformers.file_utils import ModelOutput
 
 from spacy_docre.models.word_pieces import EncodedBatch, align_by_offsets, tokenize
 
+from ..conftest import make_doc
+from ..pipelines import make_hopper_doc, overfit, scored, transformer_pipeline, unlabelled
+
 WORDS = [
     *("a", "b", "x" * 40, "don't", "naïve-ly", "Straße", "ﬁ", "é", "中文", "١٢", "😀", "…"),
     *(" ", "  ", "\n", "\u0301", "\x00", "\u200b", "\ufeff"),
@@ -93,3 +96,15 @@ def test_pieces_of_both_windows_of_a_token(tokenizer):
 def test_no_spans_no_pieces():
     ours = align_by_offsets([], np.zeros((0, 0, 2), dtype=np.int64))
     assert ours.dataXd.tolist() == ours.lengths.tolist() == []
+
+
+def test_windows_of_whole_documents_may_be_empty(encoder):
+    """doc_spans gives an empty document a window without tokens; the next one's vectors stay its own."""
+    pipeline = transformer_pipeline(encoder, {"get_spans": {"@span_getters": "spacy-transformers.doc_spans.v1"}})
+    overfit(pipeline, steps=20)
+    docs = [unlabelled(doc, pipeline.vocab) for doc in (make_doc(), make_hopper_doc())]
+    alone = [scored(pipeline(doc.copy())) for doc in docs]
+    first, empty, last = pipeline.pipe([docs[0], pipeline.make_doc(""), docs[1]])
+    assert scored(empty) == {}
+    assert [scored(first), scored(last)] == [pytest.approx(expected, abs=1e-4) for expected in alone]
+    assert any(alone)

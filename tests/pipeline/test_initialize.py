@@ -7,7 +7,7 @@ import pytest
 import spacy
 from thinc.api import Model
 
-from spacy_docre.annotations import SoftLabels, set_soft_labels
+from spacy_docre.annotations import SoftLabels, set_label_status, set_soft_labels
 
 from ..pipelines import HASH_EMBED, hash_pipeline, two_examples
 
@@ -63,3 +63,21 @@ def test_a_model_that_is_not_for_pairs_is_refused():
     foreign = {"@architectures": "test.Foreign.v1", "tok2vec": HASH_EMBED}
     with pytest.raises(ValueError, match=r"docre-E147.*lack entities.*spacy-docre.DocRE.v1"):
         spacy.blank("en").add_pipe("docre_relations", config={"model": foreign})
+
+
+def test_a_failed_call_leaves_no_labels_behind():
+    """In a notebook the data is mended, and the same pipeline initialised again."""
+    nlp = hash_pipeline()
+    bad = two_examples(nlp)
+    for eg in bad:
+        set_label_status(eg.reference, "none")
+    with pytest.raises(ValueError, match="docre-E062"):
+        initialise(nlp, bad)
+    assert nlp.get_pipe("docre_relations").labels == ()
+    initialise(nlp)
+
+
+def test_a_second_component_for_relations_is_said():
+    nlp = hash_pipeline()
+    with pytest.warns(UserWarning, match="docre-W024"):
+        nlp.add_pipe("docre_relations", name="more", config={"model": {"tok2vec": HASH_EMBED}})

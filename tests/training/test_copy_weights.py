@@ -213,3 +213,18 @@ def test_training_goes_on_from_there(source, corpus, tmp_path):
 
 def test_it_is_registered():
     assert registry.callbacks.get(NAME) is create_copy_weights_v1
+
+
+def test_an_encoder_of_its_own_with_other_layers_is_said(encoder, corpus, tmp_path):
+    """Within the component for relations, as `replace_listeners` leaves it."""
+
+    def own(n_layers: int):
+        nlp = transformer_pipeline(encoder, {"transformer_config": {"num_hidden_layers": n_layers}})
+        overfit(nlp, steps=1)
+        nlp.replace_listeners("transformer", "docre_relations", ["model.tok2vec"])
+        nlp.remove_pipe("transformer")
+        return nlp
+
+    own(2).to_disk(tmp_path / "two")
+    with pytest.raises(ValueError, match=r"docre-E121.*'docre_relations'.*weights there"):
+        create_copy_weights_v1(str(tmp_path / "two"), ["docre_relations"])(own(1))

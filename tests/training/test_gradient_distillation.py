@@ -232,3 +232,17 @@ def test_without_a_threshold_logit_the_teachers_margins_are_learned():
     )
     assert value == pytest.approx(2)
     assert gradient.tolist() == [[0, -2]]
+
+
+def test_a_loss_without_weight_has_no_say():
+    """Pure distillation, with a loss that takes no soft targets."""
+    loss = build_loss("spacy-docre.ATL.v1")
+    given = targets([[0.5]], teacher=[[1, 4]])
+    value, gradient = loss_and_gradient(
+        loss, np.array([[0, 1]], dtype="f"), given, loss_weight=0, objective=objective()
+    )
+    assert value == pytest.approx((1 + 9) / 2)
+    assert gradient.tolist() == [[-1, -3]]
+    value, gradient = loss_and_gradient(loss, np.array([[0, 1]], dtype="f"), given, loss_weight=0)
+    assert value == 0
+    assert gradient.tolist() == [[0, 0]]
