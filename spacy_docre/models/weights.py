@@ -27,7 +27,7 @@ def deserialize_head(model: LazyHead, data: bytes, device: torch.device) -> nn.M
     weights = load(data)
     found, wanted = ({name: list(w.shape) for name, w in x.items()} for x in (weights, model.state_dict()))
     if found != wanted:  # torch would copy what fits, and then complain
-        names = (x for x in {**found, **wanted} if found.get(x) != wanted.get(x))
+        names = (x for x in sorted({**found, **wanted}) if found.get(x) != wanted.get(x))
         differing = [f"{x} {found.get(x)} in place of {wanted.get(x)}" for x in names]
         raise ValueError(Errors.E046.format(problem=some(differing)))
     model.load_state_dict(weights)

@@ -96,5 +96,5 @@ def test_a_config_that_does_not_fit_the_weights_is_refused(saved, change):
 def test_the_problem_is_named(saved):
     _, folder = saved
     changed = {"components": {"docre_relations": {"model": {"hidden_width": 48}}}}
-    with pytest.raises(ValueError, match=r"docre-E046.*context_part.weight \[64, 32\] in place of \[96, 32\].* in all"):
+    with pytest.raises(ValueError, match=r"docre-E046.*bias \[32\] in place of \[48\].* in all"):
         spacy.load(folder, config=changed)
