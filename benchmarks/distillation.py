@@ -47,10 +47,12 @@ def arm(
     calibrated: bool = True,
     teacher: str = "",
     teacher_seeds: Sequence[int] = (),
+    start: str = "",
     **settings: Any,
 ) -> dict[str, Any]:
     """Where the documents come from, and what the student learns from them. teacher: an arm of `full` whose fine-tuned
-    student it is; else that of redocred.py. teacher_seeds: of several teachers; else one, of the student's own seed."""
+    student it is; else that of redocred.py. teacher_seeds: of several teachers; else one, of the student's own seed.
+    start: an arm of `full` from whose fine-tuned student this one goes on; else it begins with a fresh encoder."""
     targets = {"mode": mode, **settings}
     return {
         "source": source,
@@ -59,6 +61,7 @@ def arm(
         "targets": targets,
         **({"teacher": teacher} if teacher else {}),
         **({"teacher_seeds": list(teacher_seeds)} if teacher_seeds else {}),
+        **({"start": start} if start else {}),
     }
 
 
@@ -71,6 +74,14 @@ def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
             "distilled from that": arm("teacher_soft", "all", priors=priors, teacher="labels as they are"),
             "distilled from three of them": arm(
                 "teacher_soft", "all", priors=priors, teacher="labels as they are", teacher_seeds=(0, 1, 2)
+            ),
+            "going on with three of them": arm(
+                "teacher_soft",
+                "all",
+                priors=priors,
+                teacher="labels as they are",
+                teacher_seeds=(0, 1, 2),
+                start="labels as they are",
             ),
         }
     objectives = ("TemperatureKL", "BernoulliKL", "SymmetricKL", "ZLPRDistil")
@@ -224,6 +235,9 @@ def pretrain(
     component["targets"] = {"@misc": "spacy-docre.MixedTargets.v1", **settings["targets"]}
     component["distillation"] = settings["objective"]
     config["paths"]["train"] = str(documents)
+    if settings.get("start"):
+        first = folder_of(files, "full", settings["start"], seed) / "finetuned" / "model-last"
+        config["paths"]["start"] = str(first)
     if needs_no_teacher(settings):  # who would name labels that these documents have no example of
         config["initialize"]["components"]["docre_relations"]["labels"] = labels_of(args)
     return train(args, config, folder, seed, PARTS[args.part]["steps"], RATES)
