@@ -172,7 +172,7 @@ def half(docs):
 
 
 BAD = [
-    (incomplete, [], "E127", "labels are incomplete"),
+    (incomplete, [], "E127", "are 'incomplete': what nobody"),
     (without, [], "E128", "found none"),
     (
         half,

@@ -251,7 +251,7 @@ def test_relations_that_the_teacher_does_not_know_are_no_relations(teacher):
 @pytest.mark.parametrize("status", ["incomplete", "distant", "none"])
 def test_documents_that_are_not_completely_labelled_are_refused(teacher, status):
     docs = [*documents(), crowd(Vocab(), 2, status=status)]
-    with pytest.raises(ValueError, match=rf"docre-E127.*labels are {status}:"):
+    with pytest.raises(ValueError, match=rf"docre-E127.*the labels of .* are '{status}':"):
         calibrate(teacher, examples_of(teacher, docs))
 
 
