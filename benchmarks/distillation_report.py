@@ -60,7 +60,7 @@ def paired_bootstrap(first: list[Any], second: list[Any], seed: int = 0) -> tupl
 
 def main(path: Path) -> None:
     """Print all figures, their mean over seeds, and what the differences to two baselines are: the teacher, and the
-    student that was fine-tuned after learning labels as they are."""
+    student that was fine-tuned after learning labels as they are, of the slice for what is of the slice."""
     result = json.loads(path.read_text(encoding="utf8"))
     teacher = result.get("teacher", {})
     rows = [("teacher", teacher)]
@@ -73,9 +73,10 @@ def main(path: Path) -> None:
             for stage in ("pretrained", "finetuned"):
                 runs = {seed: stages[stage] for seed, stages in seeds.items() if stage in stages}
                 rows += [(f"{part}: {name}, {stage}", runs)] if runs else []
-    labels = dict(rows).get("full: labels as they are, finetuned", {})
     print(f"{'':55}{''.join(f'{title:>8}' for title in FIGURES.values())}  seeds  to the teacher       to the labels")
     for name, runs in rows:
+        part = "slice" if name.startswith("slice") else "full"
+        labels = dict(rows).get(f"{part}: labels as they are, finetuned", {})
         cells = "".join(f"{100 * np.mean([r[x] for r in runs.values()]):8.1f}" for x in FIGURES)
         print(f"{name:55}{cells}  {' '.join(runs):5}  {against(runs, teacher):19}  {against(runs, labels)}")
 
