@@ -1,5 +1,6 @@
 """`python -m spacy docre threshold`: when to believe a pipeline."""
 
+import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,8 @@ from .app import CODE, app
 
 if TYPE_CHECKING:
     from ..inference.thresholds import Thresholds
+
+SHRINKAGE = 32.0
 
 
 @app.command("threshold")
@@ -30,7 +33,10 @@ def threshold_cli(
     ),
     per_label: bool = typer.Option(False, "--per-label/--one-for-all", help="A threshold for each label, or one"),
     shrinkage: float = typer.Option(
-        32.0, "--shrinkage", min=0.1, help="How strongly a label's threshold is drawn to the common one, in relations"
+        SHRINKAGE,
+        "--shrinkage",
+        min=0.1,
+        help="How strongly a label's threshold is drawn to the common one, in relations",
     ),
     plots: Path | None = typer.Option(
         None, "--plots", help="Folder for a precision/recall curve, a reliability diagram and thresholds.json"
@@ -48,6 +54,8 @@ def threshold_cli(
     import_code(code_path)
     try:
         setup_gpu(use_gpu)
+        if shrinkage != SHRINKAGE and not per_label:
+            raise ValueError(Errors.E152.format(option="--shrinkage", other="one threshold for all (--per-label)"))
         found = run(
             model,
             data,
@@ -130,9 +138,14 @@ def check_output(output: Path, *, overwrite: bool) -> list[str]:
 def summary(found: "Thresholds") -> dict[str, Any]:
     """All figures but the curve, as plain data."""
     scores = {name: asdict(getattr(found, name)) for name in ("before", "after", "checked")}
+    if math.isnan(found.error_after):  # JSON has no nan
+        scores["checked"] = dict.fromkeys(scores["checked"])
     return {
         **scores,
-        "calibration_error": {"before": found.error_before, "checked": found.error_after},
+        "calibration_error": {
+            "before": found.error_before,
+            "checked": None if math.isnan(found.error_after) else found.error_after,
+        },
         "probability": found.cut,
         "scale": found.scale,
         "labels": {
@@ -144,11 +157,15 @@ def summary(found: "Thresholds") -> dict[str, Any]:
 
 def print_thresholds(found: "Thresholds") -> None:
     rows = [
-        (name, *(f"{100 * x:.2f}" for x in (s.precision, s.recall, s.f1)), error)
+        (name, *("-" if math.isnan(x) else f"{100 * x:.2f}" for x in (s.precision, s.recall, s.f1)), error)
         for name, s, error in (
             ("before", found.before, f"{found.error_before:.3f}"),
             ("with these thresholds", found.after, ""),
-            ("on documents left out", found.checked, f"{found.error_after:.3f}"),
+            (
+                "on documents left out",
+                found.checked,
+                "-" if math.isnan(found.error_after) else f"{found.error_after:.3f}",
+            ),
         )
     ]
     msg.table(rows, header=("", "P", "R", "F1", "Score is off by"), aligns=("l", *"rrrr"), divider=True)

@@ -5,6 +5,7 @@ drawn to the common one where there are few relations. A relation is predicted w
 one number trades precision for recall: the cut with the best F1, or the lowest one with a wanted precision.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,8 @@ class Scores:
 class Thresholds:
     """cut: the probability above which a relation is predicted; margins (n_labels,): where each label has it
     scale, offset: of all labels; offsets (n_labels,): of each
-    before, after: scores with the old thresholds and with these; checked: of folds whose documents were not used
+    before, after: scores with the old thresholds and with these; checked: of folds whose documents were not used, nan
+        where there is one document only
     error_before, error_after: expected calibration error of predicted relations, after: of such folds
     curve: precision and recall at each cut (2, n_cuts), highest cut first
     reliability: by tenths of the probability, mean probability, share that is true, and relations: before and after
@@ -241,7 +243,10 @@ def make_scores(correct: int, predicted: int, gold: int) -> Scores:
 def check(
     folds: list[Counts], n_gold: NDArray[np.int64], shrinkage: float, precision: float | None
 ) -> tuple[Scores, float]:
-    """Scores and calibration error on each fold's documents, with thresholds from the other folds."""
+    """Scores and calibration error on each fold's documents, with thresholds from the other folds; nan if only one fold
+    has documents."""
+    if sum(bool(counts.any()) for counts in folds) < 2:
+        return Scores(math.nan, math.nan, math.nan), math.nan
     correct = predicted = 0
     bins = np.zeros((3, 10))
     whole = np.sum(folds, axis=0)

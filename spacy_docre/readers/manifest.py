@@ -18,7 +18,7 @@ FORMAT = 1
 class Manifest:
     """settings: what the shards were made from and how (plain data): teachers, inputs, …
     labels: the teachers' relation labels
-    shards: file, n_docs, n_pairs and sha256 of each finished shard (what `apply` writes has no checksum)
+    shards: file, n_docs, n_pairs and sha256 of each finished shard
     calibration: scale and offset of each teacher's margins, by name
     """
 

@@ -32,7 +32,14 @@ def draw_reliability(bins: Mapping[str, NDArray[np.floating[Any]]], errors: Mapp
     axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1)
     for name, (said, true, n) in bins.items():
         there = n > 0
-        axes.plot(said[there], true[there], "o-", label=f"{name}: off by {errors[name]:.2f}", markersize=4)
+        title = name if np.isnan(errors[name]) else f"{name}: off by {errors[name]:.2f}"
+        axes.plot(
+            said[there],
+            true[there],
+            "o-",
+            label=title,
+            markersize=4,
+        )
         axes.scatter(said[there], true[there], s=np.sqrt(n[there] / max(n.max(), 1)) * 200, alpha=0.2)
     axes.legend(title="larger: more relations")
     figure.savefig(path, dpi=150)

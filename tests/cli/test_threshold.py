@@ -292,3 +292,20 @@ def test_scores_of_a_pipeline_with_rules_are_those_of_an_evaluation(model, docs,
     nlp.to_disk(tmp_path / "with rules")
     _, text = run("threshold", tmp_path / "with rules", data, tmp_path / "out")
     assert rows(text)["before"][:3] == pytest.approx([100 * x for x in evaluated(nlp, docs)], abs=0.01)
+
+
+def test_one_document_leaves_none_to_check_on(model, docs, tmp_path):
+    """No zeros as if they were measured; in JSON null."""
+    write_shard(docs[:1], tmp_path / "one.spacy")
+    code, text = run("threshold", model, tmp_path / "one.spacy", tmp_path / "out", "--plots", tmp_path / "plots")
+    assert code == 0, text
+    assert re.search(r"on documents left out +- +- +- +-", text)
+    stored = json.loads((tmp_path / "plots" / "thresholds.json").read_text(encoding="utf8"))
+    assert stored["checked"] == {"precision": None, "recall": None, "f1": None}
+    assert stored["calibration_error"]["checked"] is None
+
+
+def test_a_strength_without_labels_of_their_own_is_refused(model, data, tmp_path):
+    code, text = run("threshold", model, data, tmp_path / "out", "--shrinkage", 8)
+    assert code == 1
+    assert "--shrinkage has no effect" in text
