@@ -10,6 +10,11 @@ from .errors import Errors
 def read_json(path: Path) -> Any:
     """Raises ValueError, with the path, for what can't be read."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        return load_json(path)
     except (OSError, ValueError) as err:
         raise ValueError(Errors.E093.format(path=path, reason=err)) from err
+
+
+def load_json(path: Path) -> Any:
+    """With a byte order mark or without. Raises OSError, and ValueError without the path."""
+    return json.loads(Path(path).read_text(encoding="utf-8-sig"))

@@ -1,6 +1,5 @@
 """What `spacy docre convert` does, as functions."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import srsly
 
 from ..annotations import COMPLETE, DISTANT, NONE, STATUSES
 from ..errors import Errors
+from ..json_file import load_json
 from ..readers.annotated_jsonl import read_annotated
 from ..readers.distant import DistantLabels
 from ..readers.docred import read_docred
@@ -221,7 +221,7 @@ def read_names(path: Path | None) -> dict[str, str] | None:
     if not path.exists():
         raise ValueError(Errors.E024.format(path=path))
     try:
-        names = json.loads(path.read_text(encoding="utf-8-sig"))
+        names = load_json(path)
     except ValueError as err:
         raise CorpusError(str(path), f"not valid JSON ({err})") from err
     if not isinstance(names, dict) or not all(v and isinstance(v, str) for v in names.values()):

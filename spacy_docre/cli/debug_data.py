@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import srsly
 import typer
 from wasabi import msg
 
 from .app import CODE, MAX_COL, app
+from .evaluate import save
 
 if TYPE_CHECKING:
     from ..scoring.survey_data import DataSurvey
@@ -36,7 +36,7 @@ def debug_data_cli(
     """
     from spacy.cli._util import import_code
 
-    from ..readers.shards import check_target, whole_or_nothing
+    from ..readers.shards import check_target
 
     import_code(code_path)
     try:
@@ -53,8 +53,7 @@ def debug_data_cli(
     print_shared(between, verbose=verbose)
     if output is not None:
         content = {name: s.summary() for name, s in zip(("train", "dev"), surveys)}
-        with whole_or_nothing(output, overwrite=True) as tmp:
-            srsly.write_json(tmp, {**content, "shared": between})
+        save(output, {**content, "shared": between})
         msg.good(f"All counts: {output}")
 
 

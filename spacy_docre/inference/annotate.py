@@ -59,10 +59,10 @@ def annotate(
     settings = describe(teachers, inputs, outside, output, options)
     manifest = find_earlier(output, settings, overwrite=overwrite)
     if manifest is None:
-        for path in inputs:
-            if not count_docs([path]):
-                raise ValueError(Errors.E021.format(path=path))
         vocab = Vocab()
+        for path in inputs:
+            if not any(len(doc) for doc in read_shards(path, vocab)):  # the first one tells
+                raise ValueError(Errors.E021.format(path=path))
         first = list(islice(chain.from_iterable(read_shards(path, vocab) for path in inputs), N_CHECKED))
         require_known_labels(teachers[0].labels, first, ", ".join(map(str, inputs)))
         require_same_labels(teachers, first)

@@ -193,18 +193,18 @@ class DocREHead(nn.Module):
         that of many mentions exists only in part at a time."""
         n_docs, n_tokens = token_mask.shape
         n_mentions = mentions.shape[1]
-        at_once = max(1, MAX_ATTENTION // (n_docs * self.attention.n_heads * n_tokens))
-        if torch.is_grad_enabled():
-            at_once = n_mentions
-        total: Tensor | None = None
-        for i in range(0, max(1, n_mentions), max(1, at_once)):
-            some = slice(i, i + at_once)
+        most = MAX_ATTENTION // (n_docs * self.attention.n_heads * n_tokens)
+        at_once = max(1, n_mentions if torch.is_grad_enabled() else most)
+
+        def share_of(some: slice) -> Tensor:
             attention = self.attention(mentions[:, some], mention_start[:, some], padded, token_mask)
             # In float32: what two entities have in common may be too small for float16, and so is its gradient.
             with torch.autocast(device_type=padded.device.type, enabled=False):
-                part = torch.matmul(member[:, :, some].unsqueeze(1).float(), attention.float())
-            total = part if total is None else total.add_(part)
-        assert total is not None
+                return torch.matmul(member[:, :, some].unsqueeze(1).float(), attention.float())
+
+        total = share_of(slice(0, at_once))
+        for i in range(at_once, n_mentions, at_once):
+            total += share_of(slice(i, i + at_once))
         return total
 
     def row_features(

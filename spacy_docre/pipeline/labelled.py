@@ -10,13 +10,8 @@ from thinc.api import Model
 from ..errors import Errors
 from ..models.listening import not_built
 
-ATTRS = (
-    "entities",
-    "evidence",
-    "learned_threshold",
-    "n_passes",
-    "vector_check",
-)  # of the model, see models.docre.forward
+# Attrs of the model, see models.docre.forward
+ATTRS = ("entities", "evidence", "learned_threshold", "n_passes", "vector_check")
 
 
 class Labelled(TrainablePipe):

@@ -101,7 +101,7 @@ def with_plain_data(doc: Doc) -> Doc:
 def is_plain(data: Any) -> bool:
     try:
         srsly.msgpack_dumps(data)
-    except (TypeError, ValueError, OverflowError, NotImplementedError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 

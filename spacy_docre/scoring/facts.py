@@ -1,6 +1,5 @@
 """Facts of the training set: what Ign F1 leaves out of the precision."""
 
-import json
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from ..annotations import Entity, Relation
 from ..errors import Errors, Warnings
+from ..json_file import load_json
 
 Fact = tuple[str, str, str]  # (head name, tail name, label)
 
@@ -58,7 +58,7 @@ def read_facts(path: Path) -> Facts:
     if not path.exists():
         raise ValueError(Errors.E024.format(path=path))
     try:
-        rows = json.loads(path.read_text(encoding="utf-8-sig"))
+        rows = load_json(path)
     except ValueError as err:
         raise ValueError(Errors.E101.format(path=path, found=f"no JSON ({err})")) from err
     if not isinstance(rows, list):

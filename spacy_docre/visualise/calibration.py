@@ -33,13 +33,7 @@ def draw_reliability(bins: Mapping[str, NDArray[np.floating[Any]]], errors: Mapp
     for name, (said, true, n) in bins.items():
         there = n > 0
         title = name if np.isnan(errors[name]) else f"{name}: off by {errors[name]:.2f}"
-        axes.plot(
-            said[there],
-            true[there],
-            "o-",
-            label=title,
-            markersize=4,
-        )
+        axes.plot(said[there], true[there], "o-", label=title, markersize=4)
         axes.scatter(said[there], true[there], s=np.sqrt(n[there] / max(n.max(), 1)) * 200, alpha=0.2)
     axes.legend(title="larger: more relations")
     figure.savefig(path, dpi=150)
