@@ -121,7 +121,7 @@ def draw_curves(ax: "Axes", runs: Sequence[Run]) -> None:
             ax.plot([row["step"] for row in rows], [100 * row["F1"] for row in rows], marker=".", label=run.name)
     ax.set(xlabel="step", ylabel="F1 (dev)")
     ax.grid(alpha=0.3)
-    ax.legend()
+    _legend(ax)
 
 
 def draw_sentences(ax: "Axes", runs: Sequence[Run]) -> None:
@@ -155,7 +155,15 @@ def _bars(ax: "Axes", runs: Sequence[Run], titles: Sequence[str], values: Sequen
         ax.bar([x + (i - (len(runs) - 1) / 2) * width for x in range(len(titles))], heights, width, label=run.name)
     ax.set(xticks=range(len(titles)), xticklabels=titles, ylabel="F1")
     ax.grid(axis="y", alpha=0.3)
-    ax.legend()
+    ax.set_axisbelow(True)
+    _legend(ax)
+
+
+def _legend(ax: "Axes") -> None:
+    """Above the plot, where it covers nothing."""
+    if names := ax.get_legend_handles_labels()[1]:
+        in_a_row = max(1, 100 // (max(map(len, names)) + 6))  # letters that fit beside each other, and a sample's width
+        ax.figure.legend(loc="outside upper center", ncols=min(in_a_row, len(names)), frameon=False)
 
 
 def _mean_f(run: Run, low: int, high: int | None) -> float:
