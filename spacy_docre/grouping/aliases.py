@@ -135,11 +135,6 @@ def around(place: int, places: Sequence[int]) -> Iterator[int]:
     yield from places[here : here + MOST]
 
 
-def closest(place: int, places: Sequence[int]) -> int:
-    """The last of the places before this one, or else the first after it."""
-    return places[max(0, bisect_left(places, place) - 1)]
-
-
 def part_links(rows: Sequence[int], names: dict[int, Name]) -> Iterator[Link]:
     """A name with which exactly one longer name begins, or else ends: "Harvard" is "Harvard University", "White Sox" is
     "Chicago White Sox"."""
@@ -164,7 +159,7 @@ def acronym_links(rows: Sequence[int], names: dict[int, str], words: NameWords) 
     for place, i in enumerate(rows):
         short = bare(names[i], words, OTHER).replace(".", "")
         if 2 <= len(short) <= 7 and short.isupper() and short.isalpha() and short in long_forms:
-            yield rows[closest(place, long_forms[short])], i
+            yield rows[next(around(place, long_forms[short]))], i
 
 
 def acronyms(name: str, words: NameWords) -> set[str]:

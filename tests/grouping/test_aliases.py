@@ -6,7 +6,7 @@ import pytest
 from spacy import registry
 from thinc.api import Config
 
-from spacy_docre.grouping.aliases import acronyms, build_alias_grouper_v1, closest, spells_out
+from spacy_docre.grouping.aliases import acronyms, around, build_alias_grouper_v1, spells_out
 from spacy_docre.grouping.names import build_name_grouper_v1
 from spacy_docre.grouping.words import ENGLISH
 
@@ -180,9 +180,9 @@ def test_spells_out(long, short, expected):
     assert spells_out(tuple(long.split()), tuple(short.split())) == expected
 
 
-def test_closest_by_hand():
+def test_the_closest_come_first_by_hand():
     """Of 2, 5 and 9: before 6 is 5, before 100 is 9, and before 1 is none, so the first after it."""
-    assert [closest(place, [2, 5, 9]) for place in (6, 100, 1)] == [5, 9, 2]
+    assert [list(around(place, [2, 5, 9])) for place in (6, 100, 1)] == [[5, 2, 9], [9, 5, 2], [2, 5, 9]]
 
 
 def test_no_mentions():
