@@ -13,6 +13,7 @@ from ..errors import Errors
 from ..memory import give_back_memory
 
 HEAD_PREFIX = "docre_head."
+THINC_BIAS = "b"  # two-dimensional in a Maxout layer
 STEPS_PER_TRIM = 50
 
 
@@ -58,7 +59,7 @@ class AdamW(Optimizer):
             beta1=self.b1,
             beta2=self.b2,
             lr=self.learn_rate * lr_scale,
-            weight_decay=self.L2 if weights.ndim > 1 else 0.0,
+            weight_decay=self.L2 if weights.ndim > 1 and key[1] != THINC_BIAS else 0.0,
             eps=self.eps,
             maximize=False,
         )

@@ -8,6 +8,7 @@ import spacy
 import torch
 from spacy import registry
 from spacy.util import load_config_from_str
+from thinc.api import Maxout
 
 from spacy_docre.training.adamw import create_adamw_v1
 
@@ -42,6 +43,18 @@ def test_one_dimensional_weights_do_not_decay(key):
     optimizer = create_adamw_v1(weight_decay=0.5)
     weights, _ = optimizer(key, np.ones(3, dtype="f"), np.zeros(3, dtype="f"))
     assert weights.tolist() == [1, 1, 1]
+
+
+def test_thinc_biases_do_not_decay():
+    """A Maxout layer has a bias of two dimensions. No gradient, so that nothing but the decay moves it."""
+    layer = Maxout(nO=2, nI=3, nP=4).initialize()
+    layer.set_param("b", np.ones((2, 4), dtype="f"))
+    before = layer.get_param("W").copy()
+    for name in layer.param_names:
+        layer.set_grad(name, np.zeros_like(layer.get_param(name)))
+    layer.finish_update(create_adamw_v1(learn_rate=0.1, weight_decay=0.5))
+    assert layer.get_param("b") == pytest.approx(np.ones((2, 4)))
+    assert layer.get_param("W") == pytest.approx(0.95 * before)
 
 
 def test_matrices_decay_by_hand():
