@@ -11,6 +11,8 @@ def read_json(path: Path) -> Any:
     """Raises ValueError, with the path, for what can't be read."""
     try:
         return load_json(path)
+    except FileNotFoundError as err:
+        raise ValueError(Errors.E024.format(path=path)) from err
     except (OSError, ValueError) as err:
         raise ValueError(Errors.E093.format(path=path, reason=err)) from err
 

@@ -40,13 +40,12 @@ def read_priors(path: Path, labels: Sequence[str]) -> Tensor:
     The file: {label: {"true": 0.01, "labelled": 0.004}, ...}, shares of all pairs. Raises ValueError with the path.
     """
     found = _read(path, ())
+    wrong = [label for label in labels if label in found and not _are_shares(found[label])]
+    if wrong or not any(map(_are_shares, found.values())):  # then it is another kind of file
+        field = next(iter([*wrong, *found]), "(all)")
+        expected = '{"true": share, "labelled": share} with shares in [0, 1)'
+        raise ValueError(Errors.E094.format(path=path, field=field, expected=expected))
     _require(path, list(found), labels)
-    for label in labels:
-        values = found[label] if isinstance(found[label], dict) else {}
-        fits = all(isinstance(values.get(x), int | float) and 0 <= values[x] < 1 for x in ("true", "labelled"))
-        if not fits:
-            expected = '{"true": share, "labelled": share} with shares in [0, 1)'
-            raise ValueError(Errors.E094.format(path=path, field=label, expected=expected))
     return torch.tensor([[found[x][kind] for x in labels] for kind in ("true", "labelled")], dtype=torch.float64)
 
 
@@ -58,6 +57,12 @@ def _read(path: Path, fields: Sequence[str]) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(Errors.E094.format(path=path, field="(all)", expected="an object"))
     return found
+
+
+def _are_shares(values: Any) -> bool:
+    if not isinstance(values, dict):
+        return False
+    return all(isinstance(values.get(x), int | float) and 0 <= values[x] < 1 for x in ("true", "labelled"))
 
 
 def _require(path: Path, there: Sequence[str], labels: Sequence[str]) -> None:

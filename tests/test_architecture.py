@@ -12,7 +12,7 @@ PACKAGE = Path(spacy_docre.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 RANKS = {
     "errors": 0, "types": 0, "masking": 0, "memory": 0, "components": 0,
-    "json_file": 1,
+    "json_file": 1, "loading": 1,
     "annotations": 2, "label_files": 2,
     "readers": 3, "features": 3, "scoring": 3, "grouping": 3,
     "layers": 4, "losses": 4,

@@ -65,7 +65,7 @@ readers = pytest.mark.parametrize("read", [read_costs, read_priors])
 @readers
 def test_a_missing_file(tmp_path, read):
     error = error_of(read, tmp_path / "nowhere.json")
-    assert "E093" in error
+    assert "E024" in error
     assert "No such file" in error
 
 
@@ -167,6 +167,13 @@ def test_priors_of_labels_that_are_not_asked_for_may_be_anything(write):
     assert read_priors(write({**PRIORS, "source": "DocRED"}), ["a"]).tolist() == [[0.1], [0.05]]
 
 
+def test_another_file_in_the_place_of_priors(write):
+    """Readable names, for example: making it again with all labels would not help."""
+    error = error_of(read_priors, write({"P17": "country"}))
+    assert "E094" in error
+    assert "shares in [0, 1)" in error
+
+
 @pytest.mark.parametrize("value", [[], "[1, 2]", "null", '"a"', "3"])
 def test_priors_that_are_no_object(write, value):
     error = error_of(read_priors, write(value))
@@ -216,7 +223,7 @@ def test_a_loss_reads_its_file_again_for_other_labels_only(write, name, setting,
     path.unlink()
     loss.bind(("a", "b", "c"))
     assert loss(MARGINS, TARGETS) == cost
-    with pytest.raises(ValueError, match="docre-E093"):
+    with pytest.raises(ValueError, match="docre-E024"):
         loss.bind(["c", "b", "a"])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from wasabi import msg
 
+from ..annotations import UNCALIBRATED
 from .app import CODE, app
 
 
@@ -72,8 +73,9 @@ def run(models: list[str], inputs: list[Path], output: Path, *, limit: int, **se
     with tqdm(total=n_docs, unit=" docs", disable=None) as bar:
         manifest = annotate(teachers, inputs, output, limit=limit, on_progress=bar.update, **settings)
     for name, (scale, offset) in manifest.calibration.items():
-        msg.info(f"{name}: probability σ({scale:.2f} · margin {offset:+.2f})")
-    names = ", ".join(t.name for t in teachers)
+        if (scale, offset) != UNCALIBRATED:
+            msg.info(f"{name}: probability σ({scale:.2f} · margin {offset:+.2f})")
+    names = ", ".join(dict.fromkeys([*manifest.calibration, *(t.name for t in teachers)]))
     n_pairs = sum(shard["n_pairs"] for shard in manifest.shards)
     where = f"in {len(manifest.shards)} files: {output}"
     msg.good(f"{manifest.n_docs} documents with the logits of {names}, {n_pairs:,} pairs of entities, {where}")

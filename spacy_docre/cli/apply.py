@@ -64,15 +64,15 @@ def run(model: str, data: Path, output: Path, to_check: dict[str, Any], **option
 
     to_check: options that may be wrong, which is said before the pipeline is loaded.
     """
-    from spacy.util import load_model
     from tqdm import tqdm
 
     from ..inference.apply import apply, check_options
+    from ..loading import load_pipeline
     from ..readers.documents import count_inputs
     from .evaluate import require_relations
 
     check_options(data, output, **to_check)
-    nlp = load_model(model)
+    nlp = load_pipeline(model)
     require_relations(nlp, model)
     first = True  # what is told first are documents of a run that was killed
 

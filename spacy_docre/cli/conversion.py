@@ -123,7 +123,7 @@ def convert_to_spacy(
         )
     else:
         docs = read_docred(source, Vocab(), status=NONE, spaces=spaces, on_invalid=on_invalid, on_replaced=replaced)
-        docs = label_by_facts(docs, facts, names or {})
+        docs = label_by_facts(docs, facts, names)
     docs = count(docs, result)
     shards = ("*.spacy",) if target.suffix != ".spacy" else ()
     with whole_or_nothing(target, overwrite=overwrite, replaces=shards) as tmp:
@@ -138,6 +138,10 @@ def convert_to_spacy(
                 n = len(result.left_out)
                 raise ValueError(Errors.E027.format(n_invalid=n, n_docs=n, first=result.left_out[0]))
             raise CorpusError(str(source), "no documents")
+        if rows is not None:
+            rows.require_use()
+        if facts is not None and not result.n_relations:
+            raise ValueError(Errors.E156.format(path=facts, n_docs=result.n_docs))
     result.unused = rows.unused if rows is not None else []
     return result
 
@@ -188,15 +192,20 @@ def convert_to_json(
     return result
 
 
-def label_by_facts(docs: Iterable["Doc"], path: Path, names: dict[str, str]) -> Iterator["Doc"]:
+def label_by_facts(docs: Iterable["Doc"], path: Path, names: dict[str, str] | None) -> Iterator["Doc"]:
     """The documents with every fact between two of their entities, in place of their own labels.
 
-    names: relation id -> readable label, for facts with ids.
+    names: relation id -> readable label, for facts with either; None takes the labels of the facts as they are.
+    Raises CorpusError for a fact whose label is not among them.
     """
     from ..annotations import get_entities, set_relations
     from ..scoring.facts import read_facts
 
     facts = read_facts(path)
+    strange = facts.labels - {*names, *names.values()} if names is not None else set()
+    if strange:
+        raise CorpusError(str(path), Errors.E026.format(label=min(strange)))
+    names = names or {}
     for doc in docs:
         relations = [(h, names.get(label, label), t) for h, label, t in facts.between(get_entities(doc))]
         set_relations(doc, relations, status=DISTANT)

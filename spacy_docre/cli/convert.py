@@ -91,10 +91,9 @@ def convert_cli(
         msg.warn(f"Left out: {error}")
     if result.unused:
         msg.warn(f"{len(result.unused)} row(s) of {distant} fit no document, the first: {result.unused[0]!r}")
-    if result.n_replaced and (distant or facts):
-        msg.warn(
-            f"{result.n_replaced} label(s) of the documents themselves are replaced by those of {distant or facts}"
-        )
+    if result.n_replaced:
+        instead = f"those of {distant or facts} take their place" if distant or facts else "--labels-are none"
+        msg.warn(f"{result.n_replaced} label(s) of the documents themselves are left out: {instead}")
     if result.widened:
         n = len(result.widened)
         msg.warn(f"{n} mention(s) were widened to whole tokens (--lang says whose), the first: {result.widened[0]}")

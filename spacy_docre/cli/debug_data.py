@@ -140,7 +140,9 @@ def print_labels(surveys: list["DataSurvey"]) -> None:
         msg.warn(f"{len(rare)} of {len(counts)} labels have fewer than {FEW} relations in training: {some(rare)}")
     if len(surveys) > 1:
         unknown = sorted(set(surveys[1].labels) - set(train.labels))
-        if unknown and len(unknown) == len(surveys[1].labels):
+        if unknown and not train.labels:
+            msg.warn(f"No relation in training, so none can be found in {surveys[1].name}")
+        elif unknown and len(unknown) == len(surveys[1].labels):
             there, here = some(unknown), some(sorted(train.labels))
             msg.warn(
                 f"No label is in both: {there} in {surveys[1].name}, {here} in training. Were they converted with the "

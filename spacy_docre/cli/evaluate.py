@@ -107,6 +107,8 @@ def evaluate_cli(
     print_scores(scores, per_label=per_label)
     if end_to_end:
         print_end_to_end(scores)
+        if not scores["mention_place_r"]:
+            msg.warn("The pipeline found no mention in the texts: has it a ner, or another component that finds them?")
     try:
         if output is not None:
             save(output, scores)
@@ -144,8 +146,7 @@ def evaluate(
     Raises ValueError for documents whose labels are not complete, unless allowed; for a pipeline without
     relations; and for files that can't be read; ImportError for end_to_end without scipy.
     """
-    from spacy.util import load_model
-
+    from ..loading import load_pipeline
     from ..readers.docred_export import to_docred_predictions
     from ..readers.shards import whole_or_nothing
     from ..scoring.clusters import require_scipy
@@ -157,7 +158,7 @@ def evaluate(
     if predictions is not None and not (gold_entities or end_to_end):
         raise ValueError(Errors.E137)
     known = read_facts(facts) if facts is not None else None
-    nlp = load_model(model)
+    nlp = load_pipeline(model)
     require_relations(nlp, model)
     if end_to_end:
         require_scipy()

@@ -51,7 +51,9 @@ def write_priors(complete: Path, labelled: Path, output: Path, *, overwrite: boo
     priors = {x: {"true": round(true.get(x, 0.0), 8), "labelled": round(given.get(x, 0.0), 8)} for x in labels}
     if not priors:
         raise ValueError(Errors.E103.format(path=complete))
-    if true and given and true.keys().isdisjoint(given):
+    if not given:
+        raise ValueError(Errors.E158.format(path=labelled))
+    if true and true.keys().isdisjoint(given):
         shown = {"given": some(given), "true": some(true)}
         raise ValueError(Errors.E143.format(labelled=labelled, complete=complete, **shown))
     with whole_or_nothing(output, overwrite=overwrite) as tmp:

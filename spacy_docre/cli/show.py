@@ -46,14 +46,13 @@ def show(model: str, data: Path, *, limit: int = 0) -> Iterator[str]:
     """Each document with its relations, as text. Raises ValueError for data that can't be read, with its place."""
     from itertools import islice
 
-    from spacy.util import load_model
-
     from ..errors import Errors
+    from ..loading import load_pipeline
     from ..readers.documents import read_inputs, require_doc
     from ..visualise.text import render_text
     from .evaluate import require_relations
 
-    nlp = load_model(model)
+    nlp = load_pipeline(model)
     require_relations(nlp, model)
     docs = (require_doc(item) for item in islice(read_inputs(data, nlp), limit or None))
     n_docs = 0

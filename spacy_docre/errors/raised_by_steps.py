@@ -58,7 +58,8 @@ class StepErrors(metaclass=Messages):
     )
     E121 = (
         "The weights of {component!r} in {source} don't fit this pipeline: {reason}. Its block "
-        "[components.{component}.model] must be the same in both configs (encoder, layers, widths)."
+        "[components.{component}.model] must be the same in both configs (encoder, layers, widths): give both the same "
+        "--vars.encoder, --vars.encoder_layers and the like."
     )
     E122 = "{source} has no component {component!r}. Its pipeline: {pipeline}."
     E125 = (
@@ -130,6 +131,24 @@ class StepErrors(metaclass=Messages):
         "order, so that their pairs are not the same. Give both sides of an Example the same entities (set_entities)."
     )
     E148 = "Soft labels are written to a folder, and {path} looks like a file: leave .spacy out of its name."
+
+    E156 = (
+        "No fact of {path} is between two entities of one of the {n_docs} documents. Facts are [head name, tail name, "
+        "label], in this order, with names spelt as in the documents."
+    )
+    E157 = (
+        "No row of {path} has the title of a document, so all would be without labels: {there!r} there, {here!r} here, "
+        "the first of each."
+    )
+    E158 = (
+        "No relation in {path}, so it says nothing of how often labels are left out. Name the documents with "
+        "incomplete labels; documents without labels need no priors."
+    )
+    E159 = "{path} is the output of a training, not a pipeline itself. Name {there}."
+    E160 = (
+        "{path} is no trained pipeline, but {problem}. Name a folder that `spacy train` or nlp.to_disk wrote, or an "
+        "installed package. The pipeline comes first, then the documents."
+    )
 
     # Reports
     E123 = "Plots need matplotlib, which is not installed: pip install 'spacy-docre[report]', or pip install matplotlib"

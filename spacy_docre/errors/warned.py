@@ -88,11 +88,23 @@ class Warnings(metaclass=Messages):
         "{name}.targets.teacher_weights names teachers that no document (of those looked at) has logits of: {unknown}. "
         "There are: {found}."
     )
+    W023 = (
+        "A component has left data in doc.user_data that no .spacy file can take: {keys}. They are left out of what is "
+        "written; all else is there."
+    )
     W024 = (
         "The pipeline has two components for relations, {other} and {name}: what the first finds is replaced by what "
         "the last one finds. Train one with the labels of both, or take two pipelines."
     )
-    W023 = (
-        "A component has left data in doc.user_data that no .spacy file can take: {keys}. They are left out of what is "
-        "written; all else is there."
+    W025 = (
+        "The documents have relations with labels that the teacher does not know, so a student of it will not learn "
+        "them: {unknown}. Train the teacher with them too, or convert all documents with the same --labels."
+    )
+    W026 = (
+        "The probabilities of {calibrated} are calibrated and those of {raw} are not, and a student learns their mean. "
+        "Give --calibrate each time, or never."
+    )
+    W027 = (
+        "No evaluation was better than that of step 0, before training: model-best is what training started from. "
+        "Train longer or at other rates, or take model-last."
     )

@@ -119,7 +119,7 @@ class MixedTargets:
 
         Raises ValueError if a teacher, or the file of priors, lacks one of the labels.
         """
-        penalties = self._read_penalties(tuple(label_index))
+        penalties = self.bind(tuple(label_index))
         shape = (int(batch.n_pairs.sum()), len(label_index))
         values, known = np.zeros(shape, dtype=np.float32), np.ones(shape, dtype=bool)
         teacher = np.full((shape[0], 1 + shape[1]), np.nan, dtype=np.float32)
@@ -164,7 +164,7 @@ class MixedTargets:
             return
         taught = ~np.isnan(teacher[:, 0])
         if self.mode == "positives_only" or view is None or not taught.any():
-            self._count(status)
+            self._count_untaught(status)
             known[:] = values > 0
             return
         labelled = values[taught]
@@ -182,8 +182,10 @@ class MixedTargets:
         teacher[taught, 1:] = teacher[taught, :1] + margins
         known[~taught] = values[~taught] > 0
 
-    def _read_penalties(self, labels: tuple[str, ...]) -> NDArray[np.float32]:
-        """-log(1 - completeness) of each label: (n_labels,), zeros without a file of priors."""
+    def bind(self, labels: tuple[str, ...]) -> NDArray[np.float32]:
+        """-log(1 - completeness) of each label: (n_labels,), zeros without a file of priors.
+
+        Raises ValueError for a file that can't be read, or lacks one of the labels."""
         if self._penalties is None or self._penalties[0] != labels:
             true, labelled = np.zeros((2, len(labels)))
             if self.priors is not None:
@@ -197,13 +199,15 @@ class MixedTargets:
             return
         if not self.counts["lost"]:
             unknown = some({label for _, label, _ in get_triples(reference)} - label_index.keys())
-            reason = f"the component does not know {unknown}" if unknown else "an entity is not in the document"
+            reason = "an entity is not in the document"
+            if unknown:
+                reason = f"the component does not know {unknown} (was all converted with the same --labels?)"
             warnings.warn(Warnings.W008.format(n_relations=n_lost, reason=reason), stacklevel=4)
         self.counts["lost"] += n_lost
 
-    def _count(self, status: str) -> None:
+    def _count_untaught(self, status: str) -> None:
         self.counts[status] += 1
-        if self.counts[status] == 1:
+        if self.counts[status] == 1 and self.mode != "positives_only":
             warnings.warn(Warnings.W007.format(status=status), stacklevel=5)
 
 

@@ -1,6 +1,6 @@
 """Soft labels for a corpus, shard by shard: what teachers say of every pair, beside each document."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..memory import MemoryLimit, give_back_memory
 from ..readers.corpus import create_corpus_v1
 from ..readers.manifest import Manifest, sha256
 from ..readers.shards import find_shards, load_shard, read_shards, write_shard
-from ..scoring.known_labels import require_known_labels
+from ..scoring.known_labels import require_known_labels, warn_of_unknown_labels
 from .calibration import calibrate
 from .resume import clear, describe_code, describe_files, find_earlier, require_apart
 from .teacher import Teacher
@@ -65,11 +65,15 @@ def annotate(
                 raise ValueError(Errors.E021.format(path=path))
         first = list(islice(chain.from_iterable(read_shards(path, vocab) for path in inputs), N_CHECKED))
         require_known_labels(teachers[0].labels, first, ", ".join(map(str, inputs)))
+        warn_of_unknown_labels(teachers[0].labels, first)
         require_same_labels(teachers, first)
         manifest = Manifest(settings, list(teachers[0].labels))
+        manifest.calibration = {soft.teacher: soft.calibration for doc in first for soft in get_soft_labels(doc)}
+        manifest.calibration |= {t.name: UNCALIBRATED for t in teachers}
         if calibrate_on is not None:
             read = partial(read_examples, teachers[0].nlp, [calibrate_on])
-            manifest.calibration = {t.name: calibrate(t, read()) for t in teachers}
+            manifest.calibration |= {t.name: calibrate(t, read()) for t in teachers}
+        warn_of_mixed(manifest.calibration)
         clear(output)
         manifest.write(output)
     on_progress(manifest.n_docs)
@@ -84,6 +88,8 @@ def annotate(
         del docs  # before the next ones are read
         give_back_memory()
     if not any(shard["n_pairs"] for shard in manifest.shards):
+        clear(output)
+        output.rmdir()
         raise ValueError(Errors.E144.format(n_docs=manifest.n_docs))
     manifest.complete = True
     manifest.write(output)
@@ -131,6 +137,14 @@ def require_same_labels(teachers: Sequence[Teacher], docs: Iterable[Doc] = ()) -
     for name, others in (earlier | here).items():
         if others != labels:
             raise ValueError(Errors.E115.format(first=first, second=name, labels=some(others ^ labels)))
+
+
+def warn_of_mixed(calibration: Mapping[str, tuple[float, float]]) -> None:
+    """Teachers whose probabilities are right, and others whose are not, will be averaged."""
+    raw = [name for name, values in calibration.items() if values == UNCALIBRATED]
+    if raw and len(raw) < len(calibration):
+        right = [name for name in calibration if name not in raw]
+        warn_once(Warnings.W026.format(calibrated=", ".join(right), raw=", ".join(raw)), stacklevel=3)
 
 
 def read_examples(nlp: Language, inputs: Sequence[Path]) -> Iterator[Example]:

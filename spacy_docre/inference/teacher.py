@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
-from spacy.util import load_model
 
 from ..annotations import UNCALIBRATED, entities_or_ents, has_mentions, set_entities
 from ..components import made_by
 from ..errors import Errors
+from ..loading import load_pipeline
 from ..pipeline.batching import MAX_CELLS, batch_by_cost
 from ..pipeline.docre_relations import DocRERelations
 from ..pipeline.survey import warn_of_strange_types
@@ -25,7 +25,7 @@ class Teacher:
 
     def __init__(self, model: str, *, name: str | None = None) -> None:
         """Raises ValueError if the pipeline finds no relations."""
-        self.nlp = load_model(model)
+        self.nlp = load_pipeline(model)
         found = [name for name, pipe in self.nlp.pipeline if isinstance(pipe, DocRERelations)]
         if not found:
             raise ValueError(Errors.E102.format(model=model, pipeline=", ".join(self.nlp.pipe_names) or "empty"))

@@ -286,8 +286,7 @@ class DocRERelations(Distillable):
         labels = found.labels if labels is None else labels
         if not (self.labels or labels):
             raise ValueError(Errors.E061.format(name=self.name, n_docs=sum(found.statuses.values())))
-        objective = self.distillation is not None
-        if not self.targets.can_learn(found.statuses, taught=found.n_taught > 0, objective=objective):
+        if not self.targets.can_learn(found.statuses, taught=found.n_taught > 0, objective=bool(self.distillation)):
             raise ValueError(Errors.E062.format(name=self.name, found=found, mode=self.targets.mode))
         rules = self.learn_rules(found.schema, nlp)
         for label in labels:  # all is well
@@ -296,5 +295,6 @@ class DocRERelations(Distillable):
         self.cfg |= {"types": sorted(found.types), **rules}
         warn_of_strange_weights(self.name, self.targets.teacher_weights, found)
         self.loss.bind(self.labels)
+        self.targets.bind(self.labels)
         self.model.set_dim("nO", 1 + len(self.labels), force=True)
         self.model.initialize(X=found.sample)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..annotations import DISTANT, NONE
+from ..errors import Errors
 from .docred_schema import FieldError
 from .json_stream import CorpusError
 
@@ -25,6 +26,7 @@ class DistantLabels:
         self.path = path
         self.by_title: dict[str, Row] = {}
         self.used: set[str] = set()
+        self.first_title: str | None = None  # of a document that came
         with path.open("rb") as file_:
             for number, line in enumerate(file_, 1):
                 if line.strip():
@@ -48,12 +50,20 @@ class DistantLabels:
         Raises FieldError for a second document of that title: whose entities the row numbers is not known.
         """
         title = record.get("title") if isinstance(record, Mapping) else None
+        if self.first_title is None and isinstance(title, str):
+            self.first_title = title
         if not isinstance(title, str) or title not in self.by_title:
             return record, NONE
         if title in self.used:
             raise FieldError("title", "an earlier document has the same one, and labels are joined by title")
         self.used.add(title)
         return {**record, "labels": self.by_title[title].labels}, DISTANT
+
+    def require_use(self) -> None:
+        """Raise ValueError if documents came, and none has the title of a row."""
+        if self.first_title is not None and not self.used:
+            there = next(iter(self.by_title), None)
+            raise ValueError(Errors.E157.format(path=self.path, there=there, here=self.first_title))
 
     @property
     def unused(self) -> list[str]:

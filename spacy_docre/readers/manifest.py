@@ -19,7 +19,7 @@ class Manifest:
     """settings: what the shards were made from and how (plain data): teachers, inputs, …
     labels: the teachers' relation labels
     shards: file, n_docs, n_pairs and sha256 of each finished shard
-    calibration: scale and offset of each teacher's margins, by name
+    calibration: scale and offset of each teacher's margins, by name: of those too whose logits were there before
     """
 
     settings: dict[str, Any]

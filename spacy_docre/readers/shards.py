@@ -52,7 +52,7 @@ def load_shard(path: Path) -> DocBin:
     try:
         return DocBin(store_user_data=True).from_disk(path)
     except FileNotFoundError as err:
-        raise ValueError(Errors.E022.format(path=path, problem="no such file")) from err
+        raise ValueError(Errors.E024.format(path=path)) from err
     except Exception as err:
         raise ValueError(Errors.E022.format(path=path, problem=f"{type(err).__name__}: {err}")) from err
 

@@ -38,6 +38,10 @@ class Facts:
         }
         return sorted(found)
 
+    @property
+    def labels(self) -> set[str]:
+        return {label for _, _, label in self.facts}
+
     @cached_property
     def by_head(self) -> dict[str, list[tuple[str, str]]]:
         """Head name -> (tail name, label), all squeezed."""

@@ -15,6 +15,13 @@ def require_known_labels(known: Iterable[str], docs: Iterable[Doc], path: Any) -
         raise ValueError(Errors.E142.format(path=path, given=some(given), known=some(known) or "none"))
 
 
+def warn_of_unknown_labels(known: Iterable[str], docs: Iterable[Doc]) -> None:
+    """Labels that a teacher does not know: its students will not learn them."""
+    unknown = {label for doc in docs for _, label, _ in get_triples(doc)} - set(known)
+    if unknown:
+        warn_once(Warnings.W025.format(unknown=some(sorted(unknown))), stacklevel=3)
+
+
 def warn_of_strange_labels(known: Iterable[str], docs: Iterable[Doc]) -> None:
     """The same as a warning, of documents to score on."""
     if given := strange_labels(known, docs):

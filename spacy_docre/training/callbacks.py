@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from spacy.language import Language
-from spacy.util import load_model
 from thinc.api import Model
 
 from ..errors import Errors
+from ..loading import load_pipeline
 
 
 def create_count_steps_v1() -> Callable[[Language, dict[str, Any]], None]:
@@ -37,7 +37,7 @@ def create_copy_weights_v1(
     def copy_weights(nlp: Language) -> Language:
         if source is None:
             return nlp
-        other = load_model(source)
+        other = load_pipeline(source)
         for name in components:
             if name not in other.pipe_names:
                 raise ValueError(

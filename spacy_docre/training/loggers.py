@@ -52,7 +52,8 @@ class ConsoleLogger:
             Path(output_file).parent.mkdir(parents=True, exist_ok=True)
             self.file = Path(output_file).open("w", encoding="utf8")  # noqa: SIM115 - closed by finalize
         self.start = self.last_time = time.perf_counter()
-        self.last_words = self.last_step = 0
+        self.last_words = self.last_step = self.best_step = 0
+        self.best_score = -math.inf
         self.columns = [*COLUMNS[:3], *self.scores, *COLUMNS[3:]]
         self.widths = [*WIDTHS[:3], *(6 for _ in self.scores), *WIDTHS[3:]]
         self._row(self.columns)
@@ -69,6 +70,8 @@ class ConsoleLogger:
                 self.bar.update(1)
             return
         row = self._summary(info)
+        if row["score"] >= self.best_score:  # spaCy takes the last of equal ones
+            self.best_score, self.best_step = row["score"], row["step"]
         self._close_bar()
         scores = [percent(row[key]) for key in self.scores]
         left = clock(row["seconds_left"]) if row["seconds_left"] is not None else "-"
@@ -81,6 +84,8 @@ class ConsoleLogger:
 
     def finalize(self) -> None:
         self._close_bar()
+        if self.best_step == 0 and self.last_step:
+            warn_once(Warnings.W027, stacklevel=2)
         if self.file is not None:
             self.file.close()
 

@@ -2,12 +2,16 @@
 
 import re
 import shutil
+import warnings
 
 import pytest
 import spacy
+from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from spacy_docre import get_relations, set_relations
 from spacy_docre.annotations import get_soft_labels, get_title, set_label_status
+from spacy_docre.errors import once
 from spacy_docre.readers.corpus import create_corpus_v1
 from spacy_docre.readers.manifest import read_manifest
 from spacy_docre.readers.shards import find_shards, read_shard, write_shard
@@ -30,6 +34,11 @@ def models(tmp_path_factory):
     other.get_pipe("docre_relations").add_label("spouse")
     initialised(other).to_disk(folder / "other")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_said(monkeypatch):
+    monkeypatch.setattr(once, "_given", set())
 
 
 @pytest.fixture
@@ -243,6 +252,51 @@ def test_bad_documents_end_with_a_message_and_exit_code_1(models, tmp_path, make
     assert exit_code == 1
     assert f"docre-{code}" in text
     assert path.name in text
+
+
+def without_entities(title: str):
+    doc = make_doc()
+    doc = Doc(doc.vocab, words=[t.text for t in doc], sent_starts=[bool(t.is_sent_start) for t in doc])
+    doc.user_data["docre_title"] = title
+    set_label_status(doc, "none")
+    return doc
+
+
+def test_documents_without_entities_leave_nothing_behind(models, source, tmp_path):
+    """Else the folder would ask for going on, which fails again, and refuse other documents."""
+    write_shard([without_entities("a"), without_entities("b")], tmp_path / "bare.spacy")
+    code, text = run("annotate", models / "first", tmp_path / "bare.spacy", tmp_path / "out")
+    assert code == 1
+    assert "docre-E144" in text
+    assert not (tmp_path / "out").exists()
+    assert run("annotate", models / "first", source, tmp_path / "out")[0] == 0
+
+
+def test_teachers_of_earlier_calls_are_named(models, source, tmp_path):
+    run("annotate", models / "first", source, tmp_path / "a")
+    code, text = run("annotate", models / "second", tmp_path / "a", tmp_path / "b")
+    assert code == 0
+    assert re.search(r"with the logits of \S*/first, \S*/second,", plain(text))
+    assert [name[-6:] for name in read_manifest(tmp_path / "b").calibration] == ["/first", "second"]
+
+
+def test_calibrated_and_other_teachers_are_warned_of(models, source, tmp_path):
+    write_shard([make_doc(), make_hopper_doc()], tmp_path / "dev.spacy")
+    calibrate = ["--calibrate", tmp_path / "dev.spacy"]
+    run("annotate", models / "first", source, tmp_path / "a", *calibrate)
+    with pytest.warns(UserWarning, match="docre-W026.*/first are calibrated and those of .*/second are not"):
+        run("annotate", models / "second", tmp_path / "a", tmp_path / "b")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*W026")
+        assert run("annotate", models / "second", tmp_path / "a", tmp_path / "c", *calibrate)[0] == 0
+
+
+def test_labels_that_the_teacher_does_not_know_are_warned_of(models, tmp_path):
+    doc = make_doc()
+    set_relations(doc, [*get_relations(doc), ("0", "patron of", "2")], status="incomplete")
+    write_shard([doc], tmp_path / "in.spacy")
+    with pytest.warns(UserWarning, match="docre-W025.*will not learn them: patron of. Train the teacher"):
+        assert run("annotate", models / "first", tmp_path / "in.spacy", tmp_path / "out")[0] == 0
 
 
 def test_unfinished_soft_labels_are_no_input(models, source, tmp_path):

@@ -50,7 +50,7 @@ def test_distant_labels_are_joined_by_title(source, labels, tmp_path):
     assert result.exit_code == 0
     assert said(result, "3 documents, 1 relations")
     assert said(result, f"1 row(s) of {labels} fit no document, the first: 'z'")
-    assert said(result, f"label(s) of the documents themselves are replaced by those of {labels}")
+    assert said(result, f"label(s) of the documents themselves are left out: those of {labels} take their place")
     docs = docs_in(tmp_path / "out.spacy")
     found = [(get_title(doc), get_label_status(doc), get_triples(doc)) for doc in docs]
     assert found == [("a", "distant", []), ("b", "none", []), ("c", "distant", [("1", "P1", "0")])]
@@ -114,10 +114,41 @@ def test_ids_of_facts_get_readable_names(source, tmp_path):
     assert set(get_triples(docs_in(tmp_path / "out.spacy")[0])) == expected
 
 
-def test_documents_without_a_fact_are_distant_without_relations(source, tmp_path):
-    facts = write_json(tmp_path / "facts.json", [("x", "y", "z")])
+def test_documents_without_a_fact_are_distant_without_relations(tmp_path):
+    source = write(tmp_path / "source.json", record(title="a"), changed("sents.0.4", "Paris"))
+    facts = write_json(tmp_path / "facts.json", [BORN])
     run(source, tmp_path / "out.spacy", "--facts", facts)
-    assert [(get_label_status(d), get_triples(d)) for d in docs_in(tmp_path / "out.spacy")] == [("distant", [])] * 3
+    found = [(get_label_status(d), get_triples(d)) for d in docs_in(tmp_path / "out.spacy")]
+    assert found == [("distant", [("0", "P19", "1")]), ("distant", [])]
+
+
+def test_facts_that_fit_nowhere_are_an_error(source, tmp_path):
+    """Head, label and tail, for example, in place of head, tail and label."""
+    facts = write_json(tmp_path / "facts.json", [("Ada", "P19", "London")])
+    result = run(source, tmp_path / "out.spacy", "--facts", facts)
+    assert result.exit_code == 1
+    assert said(result, f"E156] No fact of {facts} is between two entities of one of the 3 documents")
+    assert names_in(tmp_path) == {"source.json", "facts.json"}
+
+
+def test_facts_with_unknown_labels_are_an_error(source, tmp_path):
+    """As with --distant; names and ids are both known."""
+    names = write_json(tmp_path / "names.json", {"P19": "place of birth"})
+    facts = write_json(tmp_path / "facts.json", [BORN, ("Ada", "London", "place of birth"), MET])
+    result = run(source, tmp_path / "out.spacy", "--facts", facts, "--labels", names)
+    assert result.exit_code == 1
+    assert said(result, f"{facts}: ")
+    assert said(result, "the label 'P737' is not among the names given with --labels")
+    assert not (tmp_path / "out.spacy").exists()
+
+
+def test_rows_of_other_documents_are_an_error(source, tmp_path):
+    labels = write_jsonl(tmp_path / "labels.jsonl", {"title": "x", "labels": []}, {"title": "y", "labels": []})
+    result = run(source, tmp_path / "out.spacy", "--distant", labels)
+    assert result.exit_code == 1
+    assert said(result, f"E157] No row of {labels} has the title of a document")
+    assert said(result, "'x' there, 'a' here")
+    assert not (tmp_path / "out.spacy").exists()
 
 
 def test_facts_label_documents_that_have_no_labels(tmp_path):

@@ -52,6 +52,14 @@ def test_documents_that_are_not_complete_are_refused(corpora, tmp_path):
     assert not (tmp_path / "priors.json").exists()
 
 
+def test_documents_without_labels_say_nothing_of_them(corpora, tmp_path):
+    unlabelled = write(tmp_path / "unlabelled.spacy", ada=[], hopper=[], status="none")
+    code, text = run("priors", corpora[0], unlabelled, tmp_path / "priors.json")
+    assert code == 1
+    assert "E158" in text
+    assert not (tmp_path / "priors.json").exists()
+
+
 def test_no_relations_are_no_priors(tmp_path):
     empty = write(tmp_path / "empty.spacy", ada=[], hopper=[], status="complete")
     code, text = run("priors", empty, empty, tmp_path / "priors.json")

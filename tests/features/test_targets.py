@@ -132,7 +132,7 @@ def test_an_unlabelled_document_says_nothing(ada):
 
 
 def test_each_status_is_warned_of_once_and_counted():
-    mixed = MixedTargets(mode="positives_only")
+    mixed = MixedTargets(mode="teacher_soft")
     docs = [with_status("distant"), with_status("distant"), with_status("incomplete")]
     with pytest.warns(UserWarning, match="W007") as caught:
         mixed(docs, docs, PairBatch.from_docs(docs), LABELS)

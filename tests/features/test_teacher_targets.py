@@ -176,6 +176,14 @@ def test_documents_without_soft_labels_are_warned_of_and_counted_once():
     assert mixed.counts == {"distant": 2}
 
 
+@pytest.mark.filterwarnings("error:.*W007")
+def test_who_wants_positives_only_is_not_warned():
+    docs = [make("distant"), make("incomplete", teacher())]
+    mixed = create_mixed_targets_v1("positives_only")
+    mixed(docs, docs, PairBatch.from_docs(docs), LABELS)
+    assert mixed.counts == {"distant": 1, "incomplete": 1}
+
+
 def test_documents_with_soft_labels_are_not_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

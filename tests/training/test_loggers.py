@@ -57,6 +57,27 @@ def run_config(folder, nlp=None, **logger):
     return config
 
 
+def end_of(*scores: float) -> None:
+    """A run with these scores at steps 0, 4, 8, …"""
+    nlp = hash_pipeline()
+    log_step, finalize = create_console_logger_v1(progress_bar=False)(nlp, io.StringIO(), io.StringIO())
+    for i, score in enumerate(scores):
+        log_step({"epoch": 0, "step": 4 * i, "words": i, "losses": {}, "score": score, "other_scores": {}})
+    finalize()
+
+
+def test_a_run_that_was_best_before_training_is_warned_of(monkeypatch):
+    monkeypatch.setattr(once, "_given", set())
+    with pytest.warns(UserWarning, match="docre-W027.*better than that of step 0"):
+        end_of(0.3, 0.1, 0.2)
+
+
+@pytest.mark.filterwarnings("error:.*W027")
+@pytest.mark.parametrize("scores", [(0.3, 0.1, 0.3), (0.0, 0.1, 0.0), (0.3,), ()])
+def test_other_runs_are_not(scores):
+    end_of(*scores)
+
+
 def cells(output: str) -> list[list[str]]:
     """The table's rows, its header first."""
     lines = output.splitlines()
