@@ -17,6 +17,7 @@ FIGURES = {
     "rel_macro_rare_f": "rare",
 }
 N_SAMPLES = 10_000
+DISTILLED = {"full": "distilled", "slice": "soft"}  # the arm with the default targets
 
 
 def score(model: Path, corpus: Path) -> dict[str, Any]:
@@ -70,8 +71,9 @@ def paired_bootstrap(first: list[Any], second: list[Any], seed: int = 0) -> tupl
 
 
 def main(path: Path) -> None:
-    """Print all figures, their mean over seeds, and what the differences to two baselines are: the teacher, and the
-    student that was fine-tuned after learning labels as they are, of the slice for what is of the slice."""
+    """Print all figures, their mean over seeds, and what the differences to three baselines are: the teacher, and the
+    students that were fine-tuned after learning labels as they are, and after distillation (`DISTILLED`), of the slice
+    for what is of the slice."""
     result = json.loads(path.read_text(encoding="utf8"))
     teacher = result.get("teacher", {})
     rows = [("teacher", teacher)]
@@ -84,12 +86,18 @@ def main(path: Path) -> None:
             for stage in ("pretrained", "finetuned"):
                 runs = {seed: stages[stage] for seed, stages in seeds.items() if stage in stages}
                 rows += [(f"{part}: {name}, {stage}", runs)] if runs else []
-    print(f"{'':55}{''.join(f'{title:>8}' for title in FIGURES.values())}  seeds  to the teacher       to the labels")
+    titles = "".join(f"{title:>8}" for title in FIGURES.values())
+    print(f"{'':55}{titles}  seeds  {'to the teacher':19}  {'to the labels':19}  to distilled")
     for name, runs in rows:
         part = "slice" if name.startswith("slice") else "full"
-        labels = dict(rows).get(f"{part}: labels as they are, finetuned", {})
+        labels, distilled = (
+            dict(rows).get(f"{part}: {arm}, finetuned", {}) for arm in ("labels as they are", DISTILLED[part])
+        )
         cells = "".join(f"{100 * np.mean([r[x] for r in runs.values()]):8.1f}" for x in FIGURES)
-        print(f"{name:55}{cells}  {' '.join(runs):5}  {against(runs, teacher):19}  {against(runs, labels)}")
+        print(
+            f"{name:55}{cells}  {' '.join(runs):5}  {against(runs, teacher):19}  {against(runs, labels):19}  "
+            f"{against(runs, distilled)}"
+        )
 
 
 def against(runs: dict[str, Any], baseline: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Soft labels for a corpus, shard by shard: what teachers say of every pair, beside each document."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -89,7 +90,8 @@ def annotate(
         give_back_memory()
     if not any(shard["n_pairs"] for shard in manifest.shards):
         clear(output)
-        output.rmdir()
+        with suppress(OSError):  # a link, for example: empty is as good
+            output.rmdir()
         raise ValueError(Errors.E144.format(n_docs=manifest.n_docs))
     manifest.complete = True
     manifest.write(output)
