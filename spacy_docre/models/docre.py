@@ -20,6 +20,7 @@ from .evidence_task import EvidenceTask
 from .head_shim import HeadShim
 from .listening import expect_vectors, token_width, waits_for_encoder
 from .parts import PartBuilder
+from .reading import reading_of
 from .vector_check import VectorCheck
 
 N_TYPE_ROWS = 512
@@ -89,7 +90,7 @@ def build_docre_v1(
             "learned_threshold": threshold_column == "learned",
             "vector_check": VectorCheck(max_entities_for_axial if axial is not None else None),
             "evidence": EvidenceTask(),
-            "entities": None,
+            "reading": None,
         },
     )
 
@@ -138,14 +139,16 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
     """One call of tok2vec and one of its backprop, whatever the number of pairs.
 
     In training the head runs attrs["n_passes"] times, each with its own dropout: their rows stand one after the other.
-    attrs["evidence"] says what attention learns beside; attrs["entities"] are documents and their entities, where
-    somebody has read them for this call. (Another thread's are those of other documents.)
+    attrs["evidence"] says what attention learns beside; attrs["reading"] is what somebody knows of these
+    documents, and wants to know.
     """
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
-    known_docs, entities = model.attrs["entities"] or (None, None)
-    batch = PairBatch.from_docs(docs, entities if known_docs is docs else None)
+    reading = reading_of(model, docs)
+    batch = PairBatch.from_docs(docs, reading.entities if reading is not None else None)
     expect_vectors(model)
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
+    if reading is not None:
+        reading.vectors = vectors
     model.attrs["vector_check"](docs, vectors, batch)
     n_passes = model.attrs["n_passes"] if is_train else 1
     evidence = model.attrs["evidence"] if is_train else None

@@ -12,6 +12,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import minibatch
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy
+from thinc.types import Floats2d
 
 from ..annotations import (
     DEFAULT_ATTR,
@@ -32,6 +33,7 @@ from ..losses import MarginLoss
 from ..losses.distillation import Objective
 from ..memory import MemoryLimit, keep_few_kernels, keep_memory
 from ..models.listening import waits_for_encoder
+from ..models.reading import Reading, predict_pairs
 from ..training.gradient import loss_and_gradient
 from ..types import PairLogits
 from .batching import MAX_CELLS, batch_by_cost, single_thread_in_workers
@@ -155,39 +157,34 @@ class DocRERelations(Distillable):
         entities = [entities_or_ents(doc) for doc in docs]
         warn_of_no_entities(self.name, docs, entities, self.counts)
         warn_of_strange_types(entities, self.cfg.get("types", ()), self.counts)
-        logits = self.predict_logits(docs, entities)
+        logits, vectors = self._predict_pairs(docs, entities)
         predictions = list(map(self.decoder, entities, logits))
-        return add_evidence(self.model if self.knows_evidence else None, docs, predictions)
+        return add_evidence(self.model if self.knows_evidence else None, docs, predictions, vectors)
 
     @property
     def knows_evidence(self) -> bool:
         """Whether attention has learned from evidence."""
         return bool(self.evidence_weight) and bool(self.cfg.get("knows_evidence"))
 
-    def predict_logits(
-        self, docs: Sequence[Doc], entities: Sequence[Sequence[Entity]] | None = None
-    ) -> list[NDArray[np.float32]]:
-        """The logits of each document's ordered pairs: (n_pairs, 1 + n_labels), column 0 the threshold.
-        entities: those of each document, where they have been read already."""
-        if entities is None:
-            entities = [entities_or_ents(doc) for doc in docs]
+    def predict_logits(self, docs: Sequence[Doc]) -> list[NDArray[np.float32]]:
+        """The logits of each document's ordered pairs: (n_pairs, 1 + n_labels), column 0 the threshold."""
+        return self._predict_pairs(docs, [entities_or_ents(doc) for doc in docs])[0]
+
+    def _predict_pairs(
+        self, docs: Sequence[Doc], entities: Sequence[Sequence[Entity]]
+    ) -> tuple[list[NDArray[np.float32]], dict[int, Floats2d]]:
+        """The logits of each document's pairs, and the token vectors of those, by number, that the model read."""
         chosen = [i for i, found in enumerate(entities) if len(found) >= 2]
         rows = [np.zeros((0, 1 + len(self.labels)), dtype=np.float32) for _ in docs]
+        reading = Reading([docs[i] for i in chosen], [entities[i] for i in chosen])
         if chosen:
             self._require_model()
-            logits = self._predict_pairs([docs[i] for i in chosen], [entities[i] for i in chosen])
+            logits = to_numpy(predict_pairs(self.model, reading))
             require_numbers(logits, self.name)
             ends = np.cumsum([len(entities[i]) * (len(entities[i]) - 1) for i in chosen])
             for i, found in zip(chosen, np.split(logits, ends[:-1])):
                 rows[i] = found
-        return rows
-
-    def _predict_pairs(self, docs: list[Doc], entities: list[Sequence[Entity]]) -> NDArray[np.float32]:
-        self.model.attrs["entities"] = docs, entities
-        try:
-            return to_numpy(self.model.predict(docs))
-        finally:
-            self.model.attrs["entities"] = None
+        return rows, dict(zip(chosen, reading.vectors or ()))
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Sequence[DocPrediction]) -> None:
         """Write relations with their evidence, and the entities that they are between where the document has none.

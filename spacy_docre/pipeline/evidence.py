@@ -1,18 +1,22 @@
 """The evidence of what was predicted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
+from thinc.types import Floats2d
 
 from ..features.evidence import Evidence
 from .decoding import DocPrediction
 
 
-def add_evidence(model: Model | None, docs: Sequence[Doc], predictions: Sequence[DocPrediction]) -> list[DocPrediction]:
-    """model: whose attention has learned from evidence; None goes by the rule."""
+def add_evidence(
+    model: Model | None, docs: Sequence[Doc], predictions: Sequence[DocPrediction], vectors: Mapping[int, Floats2d] = {}
+) -> list[DocPrediction]:
+    """model: whose attention has learned from evidence; None goes by the rule.
+    vectors: of the tokens of documents, by their number, that the model has read already."""
     found = list(predictions)
     chosen = [i for i, prediction in enumerate(found) if prediction.relations]
     rules = [Evidence(docs[i], found[i].entities) for i in chosen]
@@ -22,7 +26,11 @@ def add_evidence(model: Model | None, docs: Sequence[Doc], predictions: Sequence
         from ..models.evidence import predict_focus  # with it come safetensors and all of the head
 
         pairs = [np.array([(h, t) for h, _, t, _ in found[i].relations], dtype=np.int64) for i in chosen]
-        shares = predict_focus(model, [docs[i] for i in chosen], pairs, [rule.starts for rule in rules])
+        starts = [rule.starts for rule in rules]
+        read = [vectors[i] for i in chosen if i in vectors]
+        shares = predict_focus(
+            model, [docs[i] for i in chosen], pairs, starts, read if len(read) == len(chosen) else None
+        )
         evidence = [
             [rule.by_attention(h, t, share) for (h, t), share in zip(some.tolist(), rows)]
             for rule, some, rows in zip(rules, pairs, shares)

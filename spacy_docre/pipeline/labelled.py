@@ -11,7 +11,7 @@ from ..errors import Errors
 from ..models.listening import not_built
 
 # Attrs of the model, see models.docre.forward
-ATTRS = ("entities", "evidence", "learned_threshold", "n_passes", "vector_check")
+ATTRS = ("evidence", "learned_threshold", "n_passes", "reading", "vector_check")
 
 
 class Labelled(TrainablePipe):

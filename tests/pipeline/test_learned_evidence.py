@@ -133,6 +133,19 @@ def test_it_is_learned_through_an_encoder(encoder):
     assert found_by(nlp) == [[[THIRD]]] * 2
 
 
+@pytest.mark.parametrize("n_docs", [1, 2, 5])
+def test_the_encoder_reads_a_document_once(learned, monkeypatch, n_docs):
+    """Relations and their evidence are of the same token vectors."""
+    tok2vec, read = component_of(learned).model.get_ref("tok2vec"), []
+    forward = tok2vec._func
+    monkeypatch.setattr(
+        tok2vec, "_func", lambda model, docs, is_train: read.extend(docs) or forward(model, docs, is_train)
+    )
+    docs = [unlabelled(stories()[i % 2], learned.vocab) for i in range(n_docs)]
+    assert [ranges(doc) for doc in learned.pipe(docs)] == [[[THIRD]]] * n_docs
+    assert list(map(id, read)) == list(map(id, docs))
+
+
 def test_one_by_one_and_in_batches(learned):
     """With documents without relations, without entities and without tokens between them."""
 
