@@ -106,12 +106,13 @@ class DocREHead(nn.Module):
         shape = (n_pairs, 1 + self.n_labels)
         whole = None if torch.is_grad_enabled() else tokens.new_empty(shape, dtype=torch.float32)
         with autocast(self.precision, tokens.device):
-            # Features are kept for the backward pass only if there are few.
-            recompute = self.training and n_pairs > self.max_pair_batch
+            # Features are kept for the backward pass only if there are few, and few tokens for them to look at.
+            many = n_pairs > self.max_pair_batch
             parts, losses = [], []
             for i, grid in enumerate(grids):
                 padded = pad_tokens(tokens, grid)
                 entities, attention = self.read_entities(padded, grid)
+                recompute = self.training and (many or grid.distance_bucket.numel() * padded.shape[1] > MAX_FOCUS)
                 for rows, logits in self.grid_logits(padded, entities, attention, grid, recompute):
                     if whole is None:
                         parts.append(logits)
@@ -189,22 +190,24 @@ class DocREHead(nn.Module):
     def entity_attention(
         self, mentions: Tensor, mention_start: Tensor, padded: Tensor, token_mask: Tensor, member: Tensor
     ) -> Tensor:
-        """The mean attention of the mentions of each entity: (n_docs, n_heads, n_entities, n_tokens). In prediction,
-        that of many mentions exists only in part at a time."""
+        """The mean attention of the mentions of each entity: (n_docs, n_heads, n_entities, n_tokens). That of many
+        mentions exists only in part at a time, and is computed again in the backward pass."""
         n_docs, n_tokens = token_mask.shape
         n_mentions = mentions.shape[1]
         most = MAX_ATTENTION // (n_docs * self.attention.n_heads * n_tokens)
-        at_once = max(1, n_mentions if torch.is_grad_enabled() else most)
+        at_once = max(1, most)
 
-        def share_of(some: slice) -> Tensor:
+        def share_of(i: int) -> Tensor:
+            some = slice(i, i + at_once)
             attention = self.attention(mentions[:, some], mention_start[:, some], padded, token_mask)
             # In float32: what two entities have in common may be too small for float16, and so is its gradient.
             with torch.autocast(device_type=padded.device.type, enabled=False):
                 return torch.matmul(member[:, :, some].unsqueeze(1).float(), attention.float())
 
-        total = share_of(slice(0, at_once))
+        recompute = n_mentions > at_once
+        total = self._run(share_of, 0, recompute=recompute)
         for i in range(at_once, n_mentions, at_once):
-            total += share_of(slice(i, i + at_once))
+            total += self._run(share_of, i, recompute=recompute)
         return total
 
     def row_features(
@@ -221,7 +224,7 @@ class DocREHead(nn.Module):
         features = self.pair_scorer(self.dropout(z_head), self.dropout(z_tail))
         return self.pair_norm(features + self.distance(distance_bucket))
 
-    def _run(self, function: Callable[..., Tensor], *args: Tensor, recompute: bool) -> Tensor:
+    def _run(self, function: Callable[..., Tensor], *args: Tensor | int, recompute: bool) -> Tensor:
         if recompute and torch.is_grad_enabled():
             return checkpoint(function, *args, use_reentrant=False)
         return function(*args)

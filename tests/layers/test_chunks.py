@@ -44,3 +44,25 @@ def test_prediction_in_chunks_equals_training_at_once(max_pair_batch, max_focus,
     with torch.no_grad():
         found = run(make_head(max_pair_batch=max_pair_batch).eval(), docs, tokens)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("max_focus", "rate"), [(1, 0.0), (500, 0.0), (10**7, 0.0), (10**7, 0.5)])
+@pytest.mark.parametrize("max_attention", [1, 200])
+def test_training_in_chunks_equals_training_at_once(max_focus, max_attention, rate, monkeypatch):
+    """What is computed again has the same gradient, also with dropout (other rows would draw other numbers)."""
+    docs = mixed_docs()
+
+    def train() -> tuple[torch.Tensor, list[torch.Tensor]]:
+        tokens = make_tokens(docs).requires_grad_()
+        head = make_head().train()
+        head.set_dropout(rate)
+        torch.manual_seed(0)
+        logits = run(head, docs, tokens)
+        return logits.detach(), list(torch.autograd.grad(logits.square().sum(), [tokens, *head.parameters()]))
+
+    expected, gradients = train()
+    monkeypatch.setattr(docre_head, "MAX_ATTENTION", max_attention)
+    monkeypatch.setattr(docre_head, "MAX_FOCUS", max_focus)
+    found, others = train()
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(others, gradients, atol=1e-3, rtol=1e-3)
