@@ -72,9 +72,6 @@ def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
             "labels as they are": arm("closed_world", objective=None),
             "labels as they are, nothing in the unlabelled": arm("closed_world", "all", None),
             "labels as they are, and a teacher": arm("closed_world"),
-            "labels as they are, and three of them": arm(
-                "closed_world", teacher="labels as they are", teacher_seeds=(0, 1, 2)
-            ),
             "distilled from that": arm("teacher_soft", "all", priors=priors, teacher="labels as they are"),
             "distilled from three of them": arm(
                 "teacher_soft", "all", priors=priors, teacher="labels as they are", teacher_seeds=(0, 1, 2)
