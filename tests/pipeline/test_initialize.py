@@ -61,7 +61,7 @@ def test_a_model_that_is_not_for_pairs_is_refused():
         return tok2vec
 
     foreign = {"@architectures": "test.Foreign.v1", "tok2vec": HASH_EMBED}
-    with pytest.raises(ValueError, match=r"docre-E147.*lack entities.*spacy-docre.DocRE.v1"):
+    with pytest.raises(ValueError, match=r"docre-E147.*lack evidence.*spacy-docre.DocRE.v1"):
         spacy.blank("en").add_pipe("docre_relations", config={"model": foreign})
 
 
