@@ -1,5 +1,6 @@
 """What `spacy docre convert` does, as functions."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import srsly
 
 from ..annotations import COMPLETE, DISTANT, NONE, STATUSES
-from ..errors import Errors
+from ..errors import Errors, Warnings, warn_once
 from ..json_file import load_json
 from ..readers.annotated_jsonl import read_annotated
 from ..readers.distant import DistantLabels
@@ -235,6 +236,10 @@ def read_names(path: Path | None) -> dict[str, str] | None:
         raise CorpusError(str(path), f"not valid JSON ({err})") from err
     if not isinstance(names, dict) or not all(v and isinstance(v, str) for v in names.values()):
         raise CorpusError(str(path), 'expected an object of labels and names: {"P17": "country"}')
+    for name, n in Counter(names.values()).items():
+        if n > 1:
+            ids = ", ".join(id_ for id_, other in names.items() if other == name)
+            warn_once(Warnings.W029.format(path=path, name=name, ids=ids), stacklevel=2)
     return names
 
 

@@ -36,12 +36,12 @@ def debug_data_cli(
     """
     from spacy.cli._util import import_code
 
-    from ..readers.shards import check_target
+    from .own_files import check_json
 
     import_code(code_path)
     try:
         if output is not None:
-            check_target(output, overwrite=True, replaces=())
+            check_json(output, "debug-data", {"train", "shared"})
         surveys = survey(train, dev, model=model, lang=lang, window=window)
     except (ValueError, OSError, ImportError) as err:
         msg.fail("Can't read the data", str(err))
@@ -58,17 +58,20 @@ def debug_data_cli(
 
 
 def survey(train: Path, dev: Path | None, *, model: str | None, lang: str, window: int) -> list["DataSurvey"]:
-    """One survey for each part. Raises ValueError and OSError for what can't be read, or has no document."""
+    """One survey for each part. Raises ValueError and OSError for what can't be read, has no document, or is not
+    finished."""
     import spacy
     from tqdm import tqdm
 
     from ..errors import Errors
+    from ..readers.manifest import require_finished
     from ..readers.shards import read_shards
     from ..scoring.survey_data import survey_data
 
     nlp = spacy.load(model) if model else spacy.blank(lang)
     surveys = []
     for path in (train, dev) if dev is not None else (train,):
+        require_finished(path)
         counted = tqdm(read_shards(path, nlp.vocab), unit=" docs", desc=path.name, disable=None, leave=False)
         surveys.append(survey_data(str(path), counted, nlp, window=window))
         if not surveys[-1].n_docs:

@@ -30,6 +30,7 @@ TITLES = {
     "rel_evidence_f": "Evidence F1",
 }
 
+SCORES, PREDICTED, META = {"rel_micro_f"}, {"title", "h_idx", "t_idx", "r"}, {"lang", "version"}  # of files' contents
 PUBLISHED = ("rel_", "e2e_", "mention_", "conll_f")  # scores that go into a pipeline's meta.json
 
 
@@ -80,13 +81,14 @@ def evaluate_cli(
     """Evaluate the relations of a pipeline, on the data's own entities or end to end."""
     from spacy.cli._util import import_code, setup_gpu
 
-    from ..readers.shards import check_target
+    from .own_files import check_json
 
     import_code(code_path)
     try:
         setup_gpu(use_gpu)
-        for path in filter(None, (output, predictions, meta)):
-            check_target(path, overwrite=True, replaces=())
+        for path, keys in ((output, SCORES), (predictions, PREDICTED), (meta, META)):
+            if path is not None:
+                check_json(path, "evaluate", keys)
         if end_to_end and not gold_entities:
             raise ValueError(Errors.E152.format(option="--own-entities", other="--end-to-end, which scores both"))
         if card is not None and meta is None:
@@ -152,7 +154,7 @@ def evaluate(
     from ..scoring.clusters import require_scipy
     from ..scoring.end_to_end import score_end_to_end
     from ..scoring.facts import read_facts
-    from ..scoring.known_labels import require_known_labels
+    from ..scoring.known_labels import require_labels_to_score
     from ..scoring.relation_scorer import score_relations
 
     if predictions is not None and not (gold_entities or end_to_end):
@@ -163,7 +165,7 @@ def evaluate(
     if end_to_end:
         require_scipy()
     examples, seconds = predict(nlp, data, gold_entities=gold_entities or end_to_end, check=not allow_incomplete)
-    require_known_labels(known_labels(nlp), (eg.reference for eg in examples), data)
+    require_labels_to_score(known_labels(nlp), [eg.reference for eg in examples], data)
     scores = score_relations(examples, facts=known, allow_incomplete=allow_incomplete)
     if predictions is not None:
         rows = (row for eg in examples for row in to_docred_predictions(eg.predicted))

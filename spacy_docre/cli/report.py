@@ -22,8 +22,10 @@ def report_cli(
     """
     from ..readers.shards import whole_or_nothing
     from ..visualise.report import read_runs, render_report
+    from .own_files import check_page
 
     try:
+        check_page(output, "report")
         runs = read_runs(metrics)
         page = render_report(runs, title)
         with whole_or_nothing(output, overwrite=True) as tmp:

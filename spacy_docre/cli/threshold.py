@@ -82,7 +82,8 @@ def run(model: str, data: Path, output: Path, *, plots: Path | None, overwrite: 
     from ..inference.annotate import count_docs, read_examples
     from ..inference.teacher import Teacher
     from ..inference.thresholds import choose_thresholds
-    from ..readers.shards import whole_or_nothing
+    from ..readers.shards import read_shards, whole_or_nothing
+    from ..scoring.known_labels import require_labels_to_score
 
     own = check_output(output, overwrite=overwrite)
     if plots is not None:
@@ -92,6 +93,7 @@ def run(model: str, data: Path, output: Path, *, plots: Path | None, overwrite: 
         if output.resolve() in (plots.resolve(), *plots.resolve().parents):
             raise ValueError(Errors.E136.format(plots=plots, output=output))
     teacher = Teacher(model)
+    require_labels_to_score(teacher.labels, read_shards(data, teacher.nlp.vocab), data)
     with tqdm(total=count_docs([data]), unit=" docs", disable=None, leave=False) as bar:
         found = choose_thresholds(teacher, read_examples(teacher.nlp, [data]), on_progress=bar.update, **settings)
     if plots is not None:

@@ -153,3 +153,11 @@ class StepErrors(metaclass=Messages):
     # Reports
     E123 = "Plots need matplotlib, which is not installed: pip install 'spacy-docre[report]', or pip install matplotlib"
     E124 = "No scores in {path}. Expected NAME.json files that `python -m spacy docre evaluate --output` writes."
+    E161 = (
+        "{path} is there and is nothing that `docre {command}` writes, so it will not be replaced. Choose another "
+        "name, or delete it first."
+    )
+    E162 = (
+        "{output} lies within {path}, which has documents that were annotated already: who reads that folder would "
+        "read both. Write to a folder beside it."
+    )

@@ -108,3 +108,8 @@ class Warnings(metaclass=Messages):
         "No evaluation was better than that of step 0, before training: model-best is what training started from. "
         "Train longer or at other rates, or take model-last."
     )
+    W028 = (
+        "{n} of the {n_all} relations in {path} have labels that the pipeline does not know, so they are missed: "
+        "{unknown}. Were both converted with the same --labels?"
+    )
+    W029 = "{path}: two labels have the name {name!r} and become one ({ids})."

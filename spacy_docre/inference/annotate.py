@@ -20,7 +20,7 @@ from ..readers.manifest import Manifest, sha256
 from ..readers.shards import find_shards, load_shard, read_shards, write_shard
 from ..scoring.known_labels import require_known_labels, warn_of_unknown_labels
 from .calibration import calibrate
-from .resume import clear, describe_code, describe_files, find_earlier, require_apart
+from .resume import clear, describe_code, describe_files, find_earlier, require_apart, require_own_place
 from .teacher import Teacher
 
 BATCH_SIZES = {"cpu": 8, "gpu": 32}  # documents that are in memory with their hidden states
@@ -123,6 +123,7 @@ def describe(
         raise ValueError(Errors.E125.format(names=", ".join(t.name for t in teachers)))
     for path in outside:
         require_apart(path, output)
+    require_own_place(output)
     require_same_labels(teachers)
     return {
         "teachers": [{"name": t.name, "sha256": t.checksum} for t in teachers],

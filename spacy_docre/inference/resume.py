@@ -1,5 +1,6 @@
 """Long work, written part by part: a killed run goes on where it stopped, a different one is not mixed with it."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,13 @@ def require_apart(data: Path, output: Path) -> None:
     here, there = output.resolve(), data.resolve()
     if here == there or there in here.parents or here in there.parents:
         raise ValueError(Errors.E126.format(output=output, input=data))
+
+
+def require_own_place(output: Path) -> None:
+    """Raise ValueError if the output lies within that of another run."""
+    for folder in output.resolve().parents:
+        if folder.is_dir() and os.access(folder, os.R_OK) and read_manifest(folder) is not None:
+            raise ValueError(Errors.E162.format(output=output, path=folder))
 
 
 def clear(output: Path) -> None:

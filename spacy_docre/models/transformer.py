@@ -88,8 +88,10 @@ def init_encoder(model: Model, X: Any = None, Y: Any = None, *, quiet: bool = Fa
     try:
         with quiet_transformers(quiet):
             init_transformer(cast(TransformerModel, model), X, Y)
-    except OSError as err:
-        reason = str(err).splitlines()[0]
+    except (OSError, ValueError) as err:
+        if isinstance(err, ValueError) and not str(err).startswith("Unrecognized model"):  # a folder of something else
+            raise
+        reason = str(err).splitlines()[0][:200]
         raise ValueError(Errors.E048.format(name=name, reason=reason)) from err
     finally:
         model.attrs["name"] = name

@@ -1,5 +1,6 @@
 """Labels of data against those that a pipeline knows: names here and ids there are a common mistake."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,18 @@ def warn_of_unknown_labels(known: Iterable[str], docs: Iterable[Doc]) -> None:
     unknown = {label for doc in docs for _, label, _ in get_triples(doc)} - set(known)
     if unknown:
         warn_once(Warnings.W025.format(unknown=some(sorted(unknown))), stacklevel=3)
+
+
+def require_labels_to_score(known: Iterable[str], docs: Iterable[Doc], path: Any) -> None:
+    """The same for documents to score on; with a warning where some labels are not known."""
+    counts = Counter(label for doc in docs for _, label, _ in get_triples(doc))
+    unknown = counts.keys() - set(known)
+    if unknown and len(unknown) == len(counts):
+        raise ValueError(Errors.E142.format(path=path, given=some(unknown), known=some(known) or "none"))
+    if unknown:
+        n = sum(counts[label] for label in unknown)
+        text = Warnings.W028.format(path=path, n=n, n_all=counts.total(), unknown=some(sorted(unknown)))
+        warn_once(text, stacklevel=3)
 
 
 def warn_of_strange_labels(known: Iterable[str], docs: Iterable[Doc]) -> None:

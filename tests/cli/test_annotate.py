@@ -342,3 +342,14 @@ def test_a_student_is_initialised_and_trained_on_the_output(models, source, tmp_
     teacher = spacy.load(models / "first")
     assert nlp.get_pipe("docre_relations").labels == teacher.get_pipe("docre_relations").labels
     assert step(nlp, examples, nlp.create_optimizer())["docre_relations"] > 0
+
+
+@pytest.mark.parametrize("deep", ["new", "a/b"])
+def test_an_output_within_another_output_is_refused(models, source, tmp_path, deep):
+    """Training on the outer folder would read both."""
+    assert run("annotate", models / "first", source, tmp_path / "soft")[0] == 0
+    before = contents(tmp_path / "soft")
+    code, text = run("annotate", models / "second", source, tmp_path / "soft" / deep)
+    assert code == 1
+    assert "docre-E162" in text
+    assert contents(tmp_path / "soft") == before

@@ -8,6 +8,7 @@ from spacy.vocab import Vocab
 
 from spacy_docre import set_entities, set_relations
 from spacy_docre.annotations import RELATIONS_KEY, TITLE_KEY
+from spacy_docre.readers.manifest import Manifest
 from spacy_docre.readers.shards import write_shard
 
 from ..conftest import make_doc
@@ -285,3 +286,20 @@ def test_a_language_that_is_not_there(train):
     code, text = run("debug-data", train, "--lang", "qq")
     assert code == 1
     assert "qq" in text
+
+
+def test_a_folder_that_is_not_finished(train, tmp_path):
+    """As training would."""
+    (tmp_path / "soft").mkdir()
+    Manifest({}, ["colleague"]).write(tmp_path / "soft")
+    code, text = run("debug-data", train, tmp_path / "soft")
+    assert code == 1
+    assert "docre-E114" in text
+
+
+def test_counts_do_not_replace_a_file_of_somebody_else(train, tmp_path):
+    (tmp_path / "mine.json").write_text('{"P19": "place of birth"}', encoding="utf8")
+    code, text = run("debug-data", train, "--output", tmp_path / "mine.json")
+    assert code == 1
+    assert "docre-E161" in text
+    assert debug(train, "--output", tmp_path / "counts.json") == debug(train, "--output", tmp_path / "counts.json")

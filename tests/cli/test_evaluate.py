@@ -245,3 +245,26 @@ def test_own_entities_beside_end_to_end_are_refused(tmp_path):
     code, text = run("evaluate", TINY, tmp_path / "dev.spacy", "--end-to-end", "--own-entities")
     assert code == 1
     assert "--own-entities has no effect beside --end-to-end" in plain(text)
+
+
+@pytest.mark.parametrize("option", ["--output", "--predictions", "--meta"])
+@pytest.mark.parametrize("content", ['[{"title": "gold", "vertexSet": []}]', '{"P19": "place of birth"}', "some notes"])
+def test_files_of_somebody_else_are_not_replaced(pipeline, data, tmp_path, option, content):
+    """Said before the work."""
+    (tmp_path / "mine.json").write_text(content, encoding="utf8")
+    code, text = run("evaluate", pipeline, data, option, tmp_path / "mine.json")
+    assert code == 1
+    assert "docre-E161" in text
+    assert "nothing that `docre evaluate` writes" in plain(text)
+    assert (tmp_path / "mine.json").read_text(encoding="utf8") == content
+
+
+def test_its_own_files_are_replaced(pipeline, data, tmp_path):
+    """Empty ones too: those of programs that make a temporary file."""
+    outputs = {option: tmp_path / f"{option[2:]}.json" for option in ("--output", "--predictions", "--meta")}
+    args = [x for pair in outputs.items() for x in pair]
+    assert run("evaluate", pipeline, data, *args)[0] == 0
+    before = {path.name: path.read_bytes() for path in outputs.values()}
+    outputs["--predictions"].write_bytes(b"")
+    assert run("evaluate", pipeline, data, *args)[0] == 0
+    assert outputs["--predictions"].read_bytes() == before["predictions.json"]

@@ -1,11 +1,14 @@
 """Names in one file and ids in the other: said by whoever first puts the two together."""
 
+import warnings
+
 import pytest
 import spacy
 import srsly
 from spacy.vocab import Vocab
 
 from spacy_docre import get_relations, set_relations
+from spacy_docre.cli.conversion import read_names
 from spacy_docre.errors import once
 from spacy_docre.readers.corpus import create_corpus_v1
 from spacy_docre.readers.shards import write_shard
@@ -107,3 +110,33 @@ def test_documents_without_two_entities_have_nothing_to_annotate(tmp_path):
     assert "docre-E144" in text
     assert "None of 2 documents has two entities" in plain(text)
     assert "docre apply" in plain(text)
+
+
+@pytest.fixture
+def some_ids(tmp_path):
+    """One relation of the first document has an id."""
+    docs = [make_doc(), make_doc()]
+    triples = [(rel.head.id, IDS[rel.label_], rel.tail.id) for rel in get_relations(docs[0])[:1]]
+    rest = [(rel.head.id, rel.label_, rel.tail.id) for rel in get_relations(docs[0])[1:]]
+    set_relations(docs[0], triples + rest, status="complete")
+    write_shard(docs, tmp_path / "some.spacy")
+    return tmp_path / "some.spacy"
+
+
+@pytest.mark.parametrize("command", ["evaluate", "threshold"])
+def test_labels_of_some_relations_that_are_not_known_are_said(some_ids, tmp_path, command):
+    """They would be missed without a word."""
+    output = [tmp_path / "chosen"] if command == "threshold" else []
+    with pytest.warns(UserWarning, match=r"docre-W028.* 1 of the \d relations in .*some.spacy .*: P\d+\.") as caught:
+        assert run(command, TINY, some_ids, *output)[0] == 0
+    assert sum("W028" in str(w.message) for w in caught) == 1
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*W028")
+        write_shard([make_doc(), make_doc()], tmp_path / "names.spacy")
+        assert run(command, TINY, tmp_path / "names.spacy", *output, *["--overwrite"] * len(output))[0] == 0
+
+
+def test_two_labels_of_one_name_are_said(tmp_path):
+    (tmp_path / "names.json").write_text('{"P19": "born in", "P20": "died in", "P1": "born in"}', encoding="utf8")
+    with pytest.warns(UserWarning, match=r"docre-W029.*names.json: two labels have the name 'born in'.*\(P19, P1\)"):
+        assert read_names(tmp_path / "names.json") == {"P19": "born in", "P20": "died in", "P1": "born in"}

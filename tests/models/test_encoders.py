@@ -11,7 +11,7 @@ import pytest
 from spacy_docre.models import encoders
 from spacy_docre.models.encoders import DEFAULT, DEFAULT_SHA256, PACKAGE, check_default, copy_encoder, find_encoder
 
-from ..pipelines import transformer_pipeline
+from ..pipelines import initialised, transformer_pipeline
 
 installed = pytest.mark.skipif(importlib.util.find_spec(PACKAGE) is None, reason=f"needs {PACKAGE}")
 TINY_FILES = {
@@ -180,3 +180,12 @@ def test_a_copy_has_what_transformers_reads(encoder, tmp_path):
     assert names_in(tmp_path / "new" / "copy") == TINY_FILES | {"pytorch_model.bin", "sentencepiece.bpe.model"}
     for name in TINY_FILES:
         assert (tmp_path / "new" / "copy" / name).read_bytes() == (encoder / name).read_bytes()
+
+
+def test_a_folder_of_something_else_is_no_encoder(tmp_path):
+    """Transformers lists the names of all models that there are."""
+    (tmp_path / "config.json").write_text("{}", encoding="utf8")
+    nlp = transformer_pipeline(tmp_path)
+    with pytest.raises(ValueError, match=r"docre-E048.*three ways") as caught:
+        initialised(nlp)
+    assert len(str(caught.value)) < 800

@@ -125,3 +125,12 @@ def test_runs_of_one_name_have_bars_of_their_own():
     ax = Figure().add_subplot()
     draw_speed(ax, [Run("x", scores(0.5), []), Run("x", scores(0.25), [])])
     assert len({bar.get_y() for bar in ax.patches}) == 2
+
+
+def test_the_page_replaces_pages_only(metrics, tmp_path):
+    (tmp_path / "notes.md").write_text("# Mine", encoding="utf8")
+    code, text = run("report", metrics, tmp_path / "notes.md")
+    assert code == 1
+    assert "docre-E161" in text
+    assert (tmp_path / "notes.md").read_text(encoding="utf8") == "# Mine"
+    assert [run("report", metrics, tmp_path / "page.html")[0] for _ in range(2)] == [0, 0]
