@@ -20,7 +20,7 @@ def check_json(path: Path, command: str, keys: AbstractSet[str]) -> None:
 def check_page(path: Path, command: str) -> None:
     """The same for HTML."""
     check_target(path, overwrite=True, replaces=())
-    if is_there(path) and not path.read_bytes().lstrip()[:14].lower() == b"<!doctype html":
+    if is_there(path) and path.read_bytes().lstrip()[:14].lower() != b"<!doctype html":
         raise FileExistsError(Errors.E161.format(path=path, command=command))
 
 

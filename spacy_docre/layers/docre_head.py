@@ -106,12 +106,12 @@ class DocREHead(nn.Module):
         shape = (n_pairs, 1 + self.n_labels)
         whole = None if torch.is_grad_enabled() else tokens.new_empty(shape, dtype=torch.float32)
         with autocast(self.precision, tokens.device):
-            # Features are kept for the backward pass only if there are few, and few tokens for them to look at.
             many = n_pairs > self.max_pair_batch
             parts, losses = [], []
             for i, grid in enumerate(grids):
                 padded = pad_tokens(tokens, grid)
                 entities, attention = self.read_entities(padded, grid)
+                # Features are kept for the backward pass only if there are few, and few tokens for them to look at.
                 recompute = self.training and (many or grid.distance_bucket.numel() * padded.shape[1] > MAX_FOCUS)
                 for rows, logits in self.grid_logits(padded, entities, attention, grid, recompute):
                     if whole is None:

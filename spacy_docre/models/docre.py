@@ -139,8 +139,8 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[PairLogi
     """One call of tok2vec and one of its backprop, whatever the number of pairs.
 
     In training the head runs attrs["n_passes"] times, each with its own dropout: their rows stand one after the other.
-    attrs["evidence"] says what attention learns beside; attrs["reading"] is what somebody knows of these
-    documents, and wants to know.
+    attrs["evidence"] says what attention learns beside; attrs["reading"] is what is known of these documents
+    already, and gets their vectors (`models.reading`).
     """
     tok2vec, head = model.get_ref("tok2vec"), model.get_ref("head")
     reading = reading_of(model, docs)

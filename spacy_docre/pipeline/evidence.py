@@ -16,7 +16,7 @@ def add_evidence(
     model: Model | None, docs: Sequence[Doc], predictions: Sequence[DocPrediction], vectors: Mapping[int, Floats2d] = {}
 ) -> list[DocPrediction]:
     """model: whose attention has learned from evidence; None goes by the rule.
-    vectors: of the tokens of documents, by their number, that the model has read already."""
+    vectors: of the tokens of all documents with pairs, by their number, where the model has read them already."""
     found = list(predictions)
     chosen = [i for i, prediction in enumerate(found) if prediction.relations]
     rules = [Evidence(docs[i], found[i].entities) for i in chosen]
@@ -27,10 +27,8 @@ def add_evidence(
 
         pairs = [np.array([(h, t) for h, _, t, _ in found[i].relations], dtype=np.int64) for i in chosen]
         starts = [rule.starts for rule in rules]
-        read = [vectors[i] for i in chosen if i in vectors]
-        shares = predict_focus(
-            model, [docs[i] for i in chosen], pairs, starts, read if len(read) == len(chosen) else None
-        )
+        read = [vectors[i] for i in chosen] if vectors else None
+        shares = predict_focus(model, [docs[i] for i in chosen], pairs, starts, read)
         evidence = [
             [rule.by_attention(h, t, share) for (h, t), share in zip(some.tolist(), rows)]
             for rule, some, rows in zip(rules, pairs, shares)

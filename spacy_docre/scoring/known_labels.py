@@ -24,7 +24,7 @@ def warn_of_unknown_labels(known: Iterable[str], docs: Iterable[Doc]) -> None:
 
 
 def require_labels_to_score(known: Iterable[str], docs: Iterable[Doc], path: Any) -> None:
-    """The same for documents to score on; with a warning where some labels are not known."""
+    """As `require_known_labels`, for documents to score on; with a warning where some labels are not known."""
     counts = Counter(label for doc in docs for _, label, _ in get_triples(doc))
     unknown = counts.keys() - set(known)
     if unknown and len(unknown) == len(counts):
