@@ -176,9 +176,8 @@ def convert_to_json(
         raise ValueError(Errors.E025.format(source=source, target=target))
     names = read_names(labels)
     ids = {name: id_ for id_, name in names.items()} if names is not None else None
-    if names is not None and ids is not None and len(ids) < len(names):
-        twice = next(name for id_, name in names.items() if ids[name] != id_)
-        raise ValueError(Errors.E030.format(path=labels, name=twice))
+    if twice := shared_names(names or {}):
+        raise ValueError(Errors.E030.format(path=labels, name=twice[0]))
     result = Conversion(n_files=1)
     docs = count(read_shards(source, Vocab()), result)
     rows: Iterator[Any]
@@ -236,11 +235,15 @@ def read_names(path: Path | None) -> dict[str, str] | None:
         raise CorpusError(str(path), f"not valid JSON ({err})") from err
     if not isinstance(names, dict) or not all(v and isinstance(v, str) for v in names.values()):
         raise CorpusError(str(path), 'expected an object of labels and names: {"P17": "country"}')
-    for name, n in Counter(names.values()).items():
-        if n > 1:
-            ids = ", ".join(id_ for id_, other in names.items() if other == name)
-            warn_once(Warnings.W029.format(path=path, name=name, ids=ids), stacklevel=2)
+    for name in shared_names(names):
+        ids = ", ".join(id_ for id_, other in names.items() if other == name)
+        warn_once(Warnings.W029.format(path=path, name=name, ids=ids), stacklevel=2)
     return names
+
+
+def shared_names(names: dict[str, str]) -> list[str]:
+    """Those of several labels."""
+    return [name for name, n in Counter(names.values()).items() if n > 1]
 
 
 def write_json_array(rows: Iterable[Any], path: Path) -> None:
