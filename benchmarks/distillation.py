@@ -4,6 +4,7 @@
     python benchmarks/distillation.py slice --more ../shared/data/docred_incomplete
     python benchmarks/distillation.py full --more ../shared/data/docred_incomplete --seeds 0 1 2
     python benchmarks/distillation.py rates --arms …          # rates and steps of fine-tuning its students
+    python benchmarks/distillation.py again --arms …          # fine-tuning its fine-tuned students once more
     python benchmarks/distillation.py table
 
 `slice`: every choice of targets, objective and source, on 1,000 documents once. `full`: the comparisons that count, on
@@ -106,7 +107,7 @@ def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=(*PARTS, "rates", "table"))
+    parser.add_argument("part", choices=(*PARTS, "rates", "again", "table"))
     parser.add_argument("--more", type=Path, help="folder with documents.json, wikidata_labels.jsonl, unlabelled.json")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--arms", nargs="+", help="only these")
@@ -117,7 +118,10 @@ def main() -> None:
     args = parser.parse_args()
     files = args.work.resolve() / "distillation"
     if args.part == "rates":
-        tune(args, files)
+        for rates in (TRIED[i] for i in args.tried):
+            tune(args, files, "pretrained", *rates)
+    elif args.part == "again":
+        tune(args, files, "finetuned", *FINETUNE_RATES, PARTS["full"]["finetune_steps"])
     elif args.part != "table":
         prepare(args, files)
         for seed in args.seeds:
@@ -149,7 +153,8 @@ def run_arm(args: argparse.Namespace, files: Path, name: str, settings: dict[str
         seconds = pretrain(args, files, settings, documents, folder / "pretrained", seed)
         figures = distillation_report.score(folder / "pretrained" / "model-last", corpus)
         add(args, [*place, "pretrained"], {"training_seconds": seconds, **figures})
-    seconds = finetune(args, folder, folder / "finetuned", seed, PARTS[args.part]["finetune_steps"], FINETUNE_RATES)
+    student, steps = folder / "pretrained" / "model-last", PARTS[args.part]["finetune_steps"]
+    seconds = finetune(args, student, folder / "finetuned", seed, steps, FINETUNE_RATES)
     figures = distillation_report.score(folder / "finetuned" / "model-last", corpus)
     add(args, [*place, "finetuned"], {"training_seconds": seconds, **figures})
     add(args, [*place, "settings"], json.loads(json.dumps(settings).replace(f"{files}/", "")))
@@ -161,21 +166,20 @@ def folder_of(files: Path, part: str, name: str, seed: int) -> Path:
     return files / "models" / part / f"{name.replace(' ', '_')}-{seed}"
 
 
-def tune(args: argparse.Namespace, files: Path) -> None:
-    """Fine-tune students of `full` with all rates and numbers of steps."""
-    for arm_name in args.arms or ["distilled"]:
+def tune(args: argparse.Namespace, files: Path, stage: str, encoder_rate: float, head_rate: float, steps: int) -> None:
+    """Fine-tune students of `full`, as they are after that stage."""
+    name = f"{encoder_rate:g} / {head_rate:g}, {steps} steps{', once more' if stage == 'finetuned' else ''}"
+    for arm_name in args.arms or ["labels as they are" if stage == "finetuned" else "distilled"]:
         for seed in args.seeds:
-            student = folder_of(files, "full", arm_name, seed)
-            for encoder_rate, head_rate, steps in (TRIED[i] for i in args.tried):
-                name = f"{encoder_rate:g} / {head_rate:g}, {steps} steps"
-                if name in read().get("tuning", {}).get(arm_name, {}).get(str(seed), {}):
-                    continue
-                print(f"== {arm_name}, seed {seed}, fine-tuning {name}", flush=True)
-                folder = folder_of(files, "tuning", arm_name, seed)
-                shutil.rmtree(folder, ignore_errors=True)
-                seconds = finetune(args, student, folder, seed, steps, (encoder_rate, head_rate))
-                figures = distillation_report.score(folder / "model-last", args.work.resolve() / "corpus")
-                add(args, ["tuning", arm_name, str(seed), name], {"training_seconds": seconds, **figures})
+            if name in read().get("tuning", {}).get(arm_name, {}).get(str(seed), {}):
+                continue
+            print(f"== {arm_name}, seed {seed}, fine-tuning {name}", flush=True)
+            student = folder_of(files, "full", arm_name, seed) / stage / "model-last"
+            folder = folder_of(files, "tuning", arm_name, seed)
+            shutil.rmtree(folder, ignore_errors=True)
+            seconds = finetune(args, student, folder, seed, steps, (encoder_rate, head_rate))
+            figures = distillation_report.score(folder / "model-last", args.work.resolve() / "corpus")
+            add(args, ["tuning", arm_name, str(seed), name], {"training_seconds": seconds, **figures})
 
 
 def add(args: argparse.Namespace, place: list[str], figures: dict[str, Any]) -> None:
@@ -258,10 +262,10 @@ def labels_of(args: argparse.Namespace) -> list[str]:
 def finetune(
     args: argparse.Namespace, student: Path, folder: Path, seed: int, steps: int, rates: tuple[float, float]
 ) -> int:
-    """The pretrained student of STUDENT goes on, to FOLDER."""
+    """The pipeline STUDENT goes on with the complete documents, to FOLDER."""
     config = Config().from_disk(ROOT / "configs" / "docre_finetune.cfg", interpolate=False)
     config["paths"]["train"] = str(args.work.resolve() / "corpus" / "train.spacy")
-    config["paths"]["student"] = str(student / "pretrained" / "model-last")
+    config["paths"]["student"] = str(student)
     return train(args, config, folder, seed, steps, rates)
 
 

@@ -113,3 +113,7 @@ class Warnings(metaclass=Messages):
         "{unknown}. Were both converted with the same --labels?"
     )
     W029 = "{path}: two labels have the name {name!r} and become one ({ids})."
+    W030 = (
+        "No document in {path} has a relation, so the scores are 0 whatever the pipeline finds. They want documents "
+        "with labels; what it finds in these, `docre apply` and `docre show` tell."
+    )

@@ -24,8 +24,11 @@ def warn_of_unknown_labels(known: Iterable[str], docs: Iterable[Doc]) -> None:
 
 
 def require_labels_to_score(known: Iterable[str], docs: Iterable[Doc], path: Any) -> None:
-    """As `require_known_labels`, for documents to score on; with a warning where some labels are not known."""
+    """As `require_known_labels`, for documents to score on; with a warning where some labels are not known, or where
+    there is no relation."""
     counts = Counter(label for doc in docs for _, label, _ in get_triples(doc))
+    if not counts:
+        warn_once(Warnings.W030.format(path=path), stacklevel=3)
     unknown = counts.keys() - set(known)
     if unknown and len(unknown) == len(counts):
         raise ValueError(Errors.E142.format(path=path, given=some(unknown), known=some(known) or "none"))

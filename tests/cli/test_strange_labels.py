@@ -136,6 +136,12 @@ def test_labels_of_some_relations_that_are_not_known_are_said(some_ids, tmp_path
         assert run(command, TINY, tmp_path / "names.spacy", *output, *["--overwrite"] * len(output))[0] == 0
 
 
+def test_scores_on_documents_without_relations_say_why_they_are_0(tmp_path):
+    write_shard([crowd(Vocab(), 3)], tmp_path / "raw.spacy")
+    with pytest.warns(UserWarning, match=r"docre-W030.* No document in .*raw.spacy has a relation"):
+        assert run("evaluate", TINY, tmp_path / "raw.spacy", "--allow-incomplete")[0] == 0
+
+
 def test_two_labels_of_one_name_are_said(tmp_path):
     (tmp_path / "names.json").write_text('{"P19": "born in", "P20": "died in", "P1": "born in"}', encoding="utf8")
     with pytest.warns(UserWarning, match=r"docre-W029.*names.json: two labels have the name 'born in'.*\(P19, P1\)"):
