@@ -85,6 +85,9 @@ def table_of_arms(part: str, priors: str) -> dict[str, dict[str, Any]]:
                 teacher_seeds=(0, 1, 2),
                 start="labels as they are",
             ),
+            "going on with itself": arm(
+                "teacher_soft", "all", priors=priors, teacher="labels as they are", start="labels as they are"
+            ),
         }
     objectives = ("TemperatureKL", "BernoulliKL", "SymmetricKL", "ZLPRDistil")
     return {
