@@ -8,7 +8,7 @@
 
 `incomplete` trains on 400 documents whose labels are right but not all there, closed-world, and scores on the complete
 dev documents of the other folder. Results are written after each run, and what is in the result already is not run
-again: add seeds or losses any day, on any machine. A run takes 4 to 12 minutes on one core.
+again: add seeds or losses any day, on any machine. A run takes 4 to 15 minutes on one core.
 """
 
 import argparse

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import Errors
+from .errors import Errors, Warnings, some, warn_once
 from .json_file import read_json
 
 
@@ -34,10 +34,11 @@ def read_costs(path: Path, labels: Sequence[str]) -> Tensor:
     return matrix[order][:, order]
 
 
-def read_priors(path: Path, labels: Sequence[str]) -> Tensor:
+def read_priors(path: Path, labels: Sequence[str], *, all_needed: bool = True) -> Tensor:
     """True and labelled priors of these labels: (2, n_labels), float64.
 
-    The file: {label: {"true": 0.01, "labelled": 0.004}, ...}, shares of all pairs. Raises ValueError with the path.
+    The file: {label: {"true": 0.01, "labelled": 0.004}, ...}, shares of all pairs. Raises ValueError with the path,
+    and labels that are missing; of these only some may be, with a warning and shares of 0, if not `all_needed`.
     """
     found = _read(path, ())
     wrong = [label for label in labels if label in found and not _are_shares(found[label])]
@@ -45,8 +46,13 @@ def read_priors(path: Path, labels: Sequence[str]) -> Tensor:
         field = next(iter([*wrong, *found]), "(all)")
         expected = '{"true": share, "labelled": share} with shares in [0, 1)'
         raise ValueError(Errors.E094.format(path=path, field=field, expected=expected))
-    _require(path, list(found), labels)
-    return torch.tensor([[found[x][kind] for x in labels] for kind in ("true", "labelled")], dtype=torch.float64)
+    unknown = [label for label in labels if label not in found]
+    if all_needed or len(unknown) == len(labels):
+        _require(path, list(found), labels)
+    elif unknown:
+        warn_once(Warnings.W031.format(path=path, labels=some(unknown)), stacklevel=4)
+    shares = [found.get(label, {"true": 0.0, "labelled": 0.0}) for label in labels]
+    return torch.tensor([[x[kind] for x in shares] for kind in ("true", "labelled")], dtype=torch.float64)
 
 
 def _read(path: Path, fields: Sequence[str]) -> dict[str, Any]:

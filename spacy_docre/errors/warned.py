@@ -117,3 +117,7 @@ class Warnings(metaclass=Messages):
         "No document in {path} has a relation, so the scores are 0 whatever the pipeline finds. They want documents "
         "with labels; what it finds in these, `docre apply` and `docre show` tell."
     )
+    W031 = (
+        "{path} knows nothing of these labels: {labels}. How often they are left out is not known, so what the "
+        "teacher thinks of unlabelled pairs is taken as it is."
+    )

@@ -117,7 +117,7 @@ class MixedTargets:
 
         objective: whether the logits of teachers are learned from too, so that they are wanted in every mode.
 
-        Raises ValueError if a teacher, or the file of priors, lacks one of the labels.
+        Raises ValueError if a teacher lacks one of the labels, or the file of priors has none.
         """
         penalties = self.bind(tuple(label_index))
         shape = (int(batch.n_pairs.sum()), len(label_index))
@@ -183,13 +183,14 @@ class MixedTargets:
         known[~taught] = values[~taught] > 0
 
     def bind(self, labels: tuple[str, ...]) -> NDArray[np.float32]:
-        """-log(1 - completeness) of each label: (n_labels,), zeros without a file of priors.
+        """-log(1 - completeness) of each label: (n_labels,), zeros without a file of priors, and for
+        labels that are not in it.
 
-        Raises ValueError for a file that can't be read, or lacks one of the labels."""
+        Raises ValueError for a file that can't be read, or has none of the labels."""
         if self._penalties is None or self._penalties[0] != labels:
             true, labelled = np.zeros((2, len(labels)))
             if self.priors is not None:
-                true, labelled = read_priors(self.priors, labels).numpy()
+                true, labelled = read_priors(self.priors, labels, all_needed=False).numpy()
             complete = np.divide(labelled, true, out=np.zeros(len(labels)), where=true > 0)
             self._penalties = labels, -np.log1p(-complete.clip(0, MAX_COMPLETENESS)).astype(np.float32)
         return self._penalties[1]

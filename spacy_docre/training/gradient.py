@@ -1,4 +1,4 @@
-"""The one place where autograd crosses into thinc."""
+"""Where autograd crosses into thinc: the loss on targets and teachers."""
 
 from typing import cast
 

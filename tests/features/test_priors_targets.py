@@ -54,8 +54,20 @@ def test_priors_are_of_incomplete_documents_only(tmp_path, status):
     assert found.teacher == pytest.approx(np.asarray(LOGITS, dtype=float))
 
 
-def test_a_file_that_lacks_a_label_is_refused(tmp_path):
+def test_a_label_that_is_not_in_the_file_stays_as_the_teacher_has_it(tmp_path):
+    """A student may have labels of its teacher that no document has."""
     path = tmp_path / "priors.json"
-    path.write_text(json.dumps({"a": {"true": 0.1, "labelled": 0.1}}))
-    with pytest.raises(ValueError, match="b"):
+    path.write_text(json.dumps({"a": {"true": 0.1, "labelled": 0.05}}))
+    doc = make("incomplete", teacher())
+    with pytest.warns(UserWarning, match=r"docre-W031.*priors.json knows nothing of these labels: b\."):
+        found = targets_of(doc, priors=path)
+    with_both = targets_of(doc, priors=write_priors(tmp_path))
+    assert (found.values == with_both.values).all()
+    assert (found.teacher == with_both.teacher).all()
+
+
+def test_a_file_that_lacks_all_labels_is_refused(tmp_path):
+    path = tmp_path / "priors.json"
+    path.write_text(json.dumps({"P17": {"true": 0.1, "labelled": 0.1}}))
+    with pytest.raises(ValueError, match=r"docre-E095.*: a, b"):
         targets_of(make("incomplete", teacher()), priors=path, labels=LABELS)
