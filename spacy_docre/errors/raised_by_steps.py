@@ -47,8 +47,8 @@ class StepErrors(metaclass=Messages):
         "--overwrite."
     )
     E118 = (
-        "{loss} takes targets of 0 and 1 only, and teachers give others. Choose a loss for soft targets "
-        '(AdaptiveFocal, ZLPR, BCE, …), or mode = "teacher_union" in the component\'s targets.'
+        "The component's loss, {loss}, takes targets of 0 and 1 only, and teachers give others. Choose one for soft "
+        'ones (AdaptiveFocal, ZLPR, BCE, …), or mode = "teacher_union" in the component\'s targets.'
     )
     E119 = "The logits of student {student} and teacher {teacher} must have the same shape (n_pairs, 1 + n_labels)."
     E120 = (
