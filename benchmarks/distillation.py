@@ -127,10 +127,9 @@ def main() -> None:
         tune(args, files, "finetuned", *FINETUNE_RATES, PARTS["full"]["finetune_steps"])
     elif args.part != "table":
         prepare(args, files)
-        for seed in args.seeds:
-            for name, settings in table_of_arms(args.part, str(files / "priors.json")).items():
-                if not args.arms or name in args.arms:
-                    run_arm(args, files, name, settings, seed)
+        for name, settings in table_of_arms(args.part, str(files / "priors.json")).items():
+            for seed in args.seeds if not args.arms or name in args.arms else ():  # some arms need all seeds of others
+                run_arm(args, files, name, settings, seed)
     distillation_report.main(RESULT)
 
 
